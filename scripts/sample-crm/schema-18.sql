@@ -1,0 +1,3 @@
+-- What only PostgreSQL 18 and later know.
+
+alter table contacts add column initial text generated always as (upper(left(name, 1))) virtual;

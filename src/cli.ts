@@ -1,0 +1,187 @@
+#!/usr/bin/env node
+import { readFileSync, realpathSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import yargs from 'yargs'
+import { OPTIONS, type Context, type Io } from './commands/context.ts'
+import { copyCommand } from './commands/copy.ts'
+import { masksCommand } from './commands/masks.ts'
+import { rulesCommand } from './commands/rules.ts'
+import { didYouMean } from './config/nearest.ts'
+import { lowerFirst } from './config/yaml.ts'
+import { EXIT_CODES, Failure } from './errors.ts'
+import { errorEvent, errorText } from './report/failure.ts'
+import { jsonLine } from './report/json.ts'
+import { createReporter, type Reporter } from './report/reporter.ts'
+import { style } from './report/style.ts'
+
+export type { Io } from './commands/context.ts'
+
+const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
+const WIDEST_HELP = 100
+const HANG_MS = 5_000
+
+const EPILOGUE = `Exit codes:
+  0 done               13 store: S3, directory      20 verdict: a restore test failed
+  1 bug in pgveil      14 key or secret             21 findings: a check found something
+  2 usage              15 integrity                130 stopped by SIGINT
+ 10 configuration      16 refused: nothing was     143 stopped by SIGTERM
+ 11 source database       changed
+ 12 target database
+
+Configuration: flags win over PGVEIL_… variables, those over pgveil.yaml.`
+
+/**
+ * Runs one command line in this process.
+ *
+ * @param argv arguments after the program's name
+ * @returns the exit code; never throws
+ */
+export async function run(argv: readonly string[], io: Io): Promise<number> {
+  const json = argv.includes('--json')
+  const abort = new AbortController()
+  let reporter: Reporter | undefined
+  let cleaning = 'cleaning up'
+  const say = (message: string): void => {
+    if (reporter) reporter.emit({ event: 'note', message })
+    else io.stderr.write(`pgveil: ${message}\n`)
+  }
+  const context: Context = {
+    io,
+    signal: abort.signal,
+    report: (options) => (reporter = createReporter({ ...io, ...options, now: clock })),
+    cleaning: (what) => (cleaning = what),
+  }
+  const unlisten = listen(io, abort, () => cleaning, say)
+  try {
+    const output = await dispatch(argv, context)
+    reporter?.close()
+    if (output !== '') io.stdout.write(`${output}\n`)
+    return 0
+  } catch (thrown) {
+    reporter?.close()
+    const error = abort.signal.aborted ? stopped(abort.signal.reason, thrown) : thrown
+    if (json) io.stdout.write(jsonLine(errorEvent(error)))
+    io.stderr.write(errorText(error, style(io.isTTY.stderr, io.env)))
+    return error instanceof Failure ? error.exitCode : EXIT_CODES.bug
+  } finally {
+    unlisten()
+  }
+}
+
+/** Returns what `--help` and `--version` print. */
+async function dispatch(argv: readonly string[], context: Context): Promise<string> {
+  let printed = ''
+  const columns = context.io.isTTY.stdout ? context.io.size().columns : WIDEST_HELP
+  const parser = yargs()
+    .scriptName('pgveil')
+    .locale('en')
+    .usage('$0 <command>\n\nMasked copies and sealed backups for PostgreSQL.')
+    .command(copyCommand(context))
+    .command(rulesCommand(context))
+    .command(masksCommand(context))
+    .version(version())
+    .wrap(Math.min(columns, WIDEST_HELP))
+    .epilogue(EPILOGUE)
+    .strict()
+    .demandCommand(1, 'which command? see pgveil --help')
+    .exitProcess(false)
+    .fail((message: string | null, error: Error | undefined) => {
+      throw error && error.name !== 'YError' ? error : usage(message ?? error?.message ?? '')
+    })
+  await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
+    printed = output
+  })
+  return printed
+}
+
+/** What yargs has to say, in our words; only the first unknown argument is named. */
+function usage(message: string): Failure {
+  const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1]
+  const words = [...Object.keys(OPTIONS), 'dry-run', 'help', 'version', 'masks', 'rules', 'copy']
+  const near = unknown === undefined ? undefined : didYouMean(unknown, words)
+  const [line = ''] = message.split('\n', 1)
+  return new Failure(
+    'usage',
+    unknown === undefined ? lowerFirst(line) : `unknown argument: ${unknown}`,
+    { hint: near ?? 'see pgveil --help' },
+  )
+}
+
+/** Stops the run on a signal, or on an error that nobody caught: either way the command cleans up. */
+function listen(
+  { signals }: Io,
+  abort: AbortController,
+  cleaning: () => string,
+  say: (message: string) => void,
+): () => void {
+  if (!signals) return () => undefined
+  const handlers: [string, (argument: unknown) => void][] = Object.entries(SIGNALS).map(
+    ([name, kind]) => [
+      name,
+      () => {
+        const again = abort.signal.aborted
+        abort.abort(new Failure(kind, `stopped by ${name}`))
+        say(again ? `still ${cleaning()}; please wait` : `stopping: ${cleaning()}`)
+      },
+    ],
+  )
+  handlers.push(['uncaughtException', (error) => abort.abort(error)])
+  for (const [name, handler] of handlers) signals.on(name, handler)
+  return () => {
+    for (const [name, handler] of handlers) signals.off(name, handler)
+  }
+}
+
+/** What a stopped run ended with: the reason to stop, with what the command says it left behind. */
+function stopped(reason: unknown, thrown: unknown): unknown {
+  if (!(reason instanceof Failure && thrown instanceof Failure) || thrown.left === undefined)
+    return reason
+  return new Failure(reason.kind, reason.message, { left: thrown.left })
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { version: string }).version
+}
+
+function clock(): number {
+  return performance.now()
+}
+
+async function main(): Promise<void> {
+  // Takes URLs with passwords out of the list of processes, where the system allows it.
+  process.title = 'pgveil'
+  for (const stream of [process.stdout, process.stderr])
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EPIPE') throw error
+    })
+  process.exitCode = await run(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    isTTY: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },
+    size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
+    signals: process,
+  })
+  watchForHang()
+}
+
+/** Something left open must not keep a finished run alive; a reader that is slow may. */
+function watchForHang(): void {
+  setTimeout(() => {
+    if (process.stdout.writableLength > 0) {
+      watchForHang()
+      return
+    }
+    const open = process.getActiveResourcesInfo().filter((name) => name !== 'Timeout')
+    process.stderr.write(`pgveil: left open at the end: ${open.join(', ')}\n`)
+    process.exit()
+  }, HANG_MS).unref()
+}
+
+if (
+  process.argv[1] !== undefined &&
+  realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)
+)
+  await main()

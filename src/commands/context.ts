@@ -1,0 +1,107 @@
+import type { EventEmitter } from 'node:events'
+import type { Options } from 'yargs'
+import type { Flags } from '../config/layers.ts'
+import { PG_DUMPS, splitList } from '../config/layers.ts'
+import { Failure } from '../errors.ts'
+import type { Reporter, TextSink } from '../report/reporter.ts'
+
+/** The world as a command sees it; a test gives its own. */
+export interface Io {
+  stdout: TextSink
+  stderr: TextSink
+  env: NodeJS.ProcessEnv
+  cwd: string
+  isTTY: { stdout: boolean; stderr: boolean }
+  /** Of the terminal behind stderr. */
+  size: () => { columns: number; rows: number }
+  /** Emits SIGINT and its like; `process` outside of tests. */
+  signals?: Pick<EventEmitter, 'on' | 'off'>
+}
+
+/** What the command line gives to each command. */
+export interface Context {
+  io: Io
+  /** Aborts on a signal, with the failure that the run ends with. */
+  signal: AbortSignal
+  /** Makes the reporter of this run; to be called once. */
+  report(options: { json: boolean; quiet: boolean; plan: 'full' | 'line' }): Reporter
+  /** Says what a signal interrupts, for the one who sends a second one. */
+  cleaning(what: string): void
+}
+
+/** Refuses an option that is given more than once, which yargs makes an array of. */
+function once(name: string) {
+  return <T>(value: T | T[]): T => {
+    if (!Array.isArray(value)) return value
+    throw new Failure('usage', `--${name} is given more than once`)
+  }
+}
+
+function text(name: string, description: string, placeholder: string): Options {
+  return {
+    type: 'string',
+    requiresArg: true,
+    description: `${description} (${placeholder})`,
+    coerce: once(name),
+  }
+}
+
+function list(description: string): Options {
+  return {
+    type: 'string',
+    requiresArg: true,
+    description,
+    coerce: (value: string | string[] | undefined) =>
+      value === undefined ? undefined : [value].flat().flatMap(splitList),
+  }
+}
+
+/** Options that several commands take. */
+export const OPTIONS = {
+  config: text('config', 'configuration file', 'default: pgveil.yaml'),
+  source: text('source', 'database to read', 'URL'),
+  target: text('target', 'database to make or to replace', 'URL'),
+  rules: text('rules', 'rule file', 'path'),
+  jobs: {
+    type: 'number',
+    requiresArg: true,
+    description: 'jobs at a time (default: as many as processors, at most 4)',
+    coerce: once('jobs'),
+  },
+  only: list('tables to copy rows of, comma separated; others: structure only'),
+  exclude: list('tables to leave without rows, comma separated'),
+  replace: text('replace', 'existing database, not made by pgveil, that may be replaced', 'name'),
+  'keep-previous': {
+    type: 'boolean',
+    description: 'keep the database that is replaced under another name',
+  },
+  'pg-dump': {
+    choices: PG_DUMPS,
+    requiresArg: true,
+    description: 'which pg_dump reads the structure',
+    coerce: once('pg-dump'),
+  },
+  'allow-same-server': {
+    type: 'boolean',
+    description: 'source and target may be on one server',
+  },
+  json: { type: 'boolean', default: false, description: 'one JSON event a line on stdout' },
+  quiet: { type: 'boolean', default: false, description: 'print errors only' },
+} as const satisfies Record<string, Options>
+
+/** The options {@link OPTIONS} as configuration reads them. */
+export function flagsOf(args: Readonly<Record<string, unknown>>): Flags {
+  return {
+    config: args['config'],
+    source: args['source'],
+    target: args['target'],
+    rules: args['rules'],
+    jobs: args['jobs'],
+    only: args['only'],
+    exclude: args['exclude'],
+    replace: args['replace'],
+    keepPrevious: args['keepPrevious'],
+    pgDump: args['pgDump'],
+    allowSameServer: args['allowSameServer'],
+  } as Flags
+}

@@ -1,0 +1,53 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { readSecret } from '../config/secret.ts'
+import { flagsOf, OPTIONS, type Context } from './context.ts'
+
+/** `pgveil copy`: a masked copy of one database into another. */
+export function copyCommand(context: Context): CommandModule {
+  const { io, signal } = context
+  return {
+    command: 'copy',
+    describe: 'make a masked copy of a database',
+    builder: (yargs) =>
+      yargs
+        .options(OPTIONS)
+        .option('dry-run', {
+          type: 'boolean',
+          default: false,
+          description: 'show the plan and stop before the first row',
+        })
+        .example('$0 copy --rules masking-rules/crm.yaml --dry-run', 'what would happen')
+        .example('$0 copy --only public.contact,public.company', 'rows of two tables'),
+    handler: async (args) => {
+      const dryRun = args['dryRun'] === true
+      const { emit } = context.report({
+        json: args['json'] === true,
+        quiet: args['quiet'] === true,
+        plan: dryRun ? 'full' : 'line',
+      })
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['source', 'target', 'rules'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const secret = settings.secret && (await readSecret(settings.secret, io.env))
+      const [{ MASKS }, { readRules }, { planCopy, runCopy }] = await Promise.all([
+        import('../mask/registry.ts'),
+        import('../mask/rules.ts'),
+        import('../copy/copy.ts'),
+      ])
+      const rules = await readRules(settings.rules, MASKS)
+      const { secret: _, ...rest } = settings
+      const options = { ...rest, rules, ...(secret && { secret }) }
+      if (dryRun) {
+        await planCopy(options, emit, signal)
+        return
+      }
+      context.cleaning('dropping the unfinished database; the one in use stays as it was')
+      await runCopy(options, emit, signal)
+    },
+  }
+}

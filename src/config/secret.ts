@@ -1,0 +1,41 @@
+import { readFile } from 'node:fs/promises'
+import { Failure } from '../errors.ts'
+
+const MIN_CHARACTERS = 16
+const MIN_DIFFERENT = 8
+
+/** Where the named secret for stable masks is kept; never the secret itself. */
+export type SecretSource = { env: string } | { file: string }
+
+/**
+ * Reads the named secret. A line break at its end does not belong to it.
+ *
+ * @throws Failure `key` where it is missing or too easy to guess
+ */
+export async function readSecret(
+  source: SecretSource,
+  env: NodeJS.ProcessEnv,
+): Promise<Uint8Array> {
+  const where = 'env' in source ? `environment variable ${source.env}` : `file ${source.file}`
+  const text = 'env' in source ? env[source.env] : await readSecretFile(source.file)
+  const secret = text?.replace(/\r?\n$/, '')
+  const hint = 'make one with: openssl rand -base64 32'
+  if (!secret) throw new Failure('key', `cannot read the secret: ${where} is not set`, { hint })
+  const characters = Array.from(secret)
+  if (characters.length < MIN_CHARACTERS || new Set(characters).size < MIN_DIFFERENT)
+    throw new Failure(
+      'key',
+      `the secret in ${where} is too easy to guess: it needs at least ${MIN_CHARACTERS} characters, ${MIN_DIFFERENT} of them different`,
+      { hint },
+    )
+  return Buffer.from(secret, 'utf8')
+}
+
+async function readSecretFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8')
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
+    throw new Failure('key', `cannot read the secret: file ${path}: ${reason}`, { cause })
+  }
+}

@@ -1,0 +1,349 @@
+import type pg from 'pg'
+import { Failure } from '../errors.ts'
+import type { TablePlan } from '../mask/plan.ts'
+import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { showName } from '../postgres/identifiers.ts'
+import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
+import type { CopyReport, Emit, Phase, TableEvent } from '../report/events.ts'
+import {
+  createBuilding,
+  dropDatabase,
+  dropStale,
+  findOccupant,
+  handOver,
+  openMaintenance,
+  previousName,
+  type Building,
+} from '../sink/building.ts'
+import { checkTarget, refuseProduction } from '../sink/preflight.ts'
+import { createStructure } from '../sink/structure.ts'
+import { readServerFacts, type ServerFacts } from '../source/snapshot.ts'
+import {
+  buildConstraints,
+  checkBuilding,
+  copySequences,
+  refreshViews,
+  TargetSessions,
+  type FinishRequest,
+} from './finish.ts'
+import { copyLargeObjects } from './large-objects.ts'
+import type { CheckOptions, CopyOptions } from './options.ts'
+import { planEvent } from './plan-event.ts'
+import { WorkerPool } from './pool.ts'
+import { prepareSource, type Prepared } from './prepare.ts'
+import { copyRows, planJobs } from './rows.ts'
+import { readStructure, type Structure } from './structure.ts'
+
+/**
+ * Compares rules with a database: the census. Emits the plan.
+ *
+ * @throws Failure `config` for rules that do not fit; `refused` for undecided columns and for masks that cannot
+ *   keep what they must; `source` where production cannot be read
+ */
+export async function checkRules(
+  options: CheckOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const prepared = await prepareSource(options, emit)
+  try {
+    signal.throwIfAborted()
+    emit(planEvent(prepared, { target: '', structureBy: '', jobs: 1 }))
+  } finally {
+    await prepared.snapshot.close()
+  }
+}
+
+/**
+ * Does everything of a copy that comes before the first change: emits the plan.
+ *
+ * @throws Failure like {@link runCopy}
+ */
+export async function planCopy(
+  options: CopyOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const copy = new Copy(options, emit, signal)
+  try {
+    await copy.preflight()
+  } finally {
+    await copy.close()
+  }
+}
+
+/**
+ * Makes a masked copy of the source's database and puts it in the place of the target's.
+ *
+ * The copy is built in a database of its own under a temporary name. On failure or abort that one is dropped, and what was
+ * in use stays as it was.
+ *
+ * @throws Failure `config`, `refused` before anything is made; `source`, `sink` after; the reason of `signal`
+ */
+export async function runCopy(
+  options: CopyOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<CopyReport> {
+  const copy = new Copy(options, emit, signal)
+  try {
+    return await copy.run()
+  } catch (error) {
+    throw await copy.undo(error)
+  } finally {
+    await copy.close()
+  }
+}
+
+class Copy {
+  readonly #options: CopyOptions
+  readonly #signal: AbortSignal
+  readonly #target: Endpoint
+  readonly #database: string
+  readonly #emit: Emit
+  readonly #phases: Partial<Record<Phase, number>> = {}
+  readonly #warnings: CopyReport['warnings'] = []
+  readonly #closers: (() => Promise<unknown>)[] = []
+  #maintenance: pg.Client | undefined
+  #building: Building | undefined
+
+  constructor(options: CopyOptions, emit: Emit, signal: AbortSignal) {
+    this.#options = options
+    this.#signal = signal
+    this.#target = parseEndpoint(options.target, 'sink')
+    this.#database = this.#target.config.database ?? this.#target.config.user ?? ''
+    this.#emit = (event) => {
+      if (event.event === 'warning')
+        this.#warnings.push({ code: event.code, message: event.message })
+      emit(event)
+    }
+  }
+
+  readonly #warn = (code: string, message: string): void => {
+    this.#emit({ event: 'warning', code, message })
+  }
+
+  async run(): Promise<CopyReport> {
+    const started = performance.now()
+    const { prepared, maintenance, dumper, targetFacts } = await this.#phase('preflight', () =>
+      this.preflight(),
+    )
+    const { snapshot } = prepared
+    const structure = await this.#phase('structure', () =>
+      this.#buildStructure(prepared, maintenance, dumper),
+    )
+    const building = this.#building as Building
+    const sessions = new TargetSessions(building.endpoint, structure.plan)
+    this.#closers.push(() => sessions.close())
+    const warn = this.#warn
+    await this.#during(sessions.use((client) => createStructure(client, structure.plan, warn)))
+
+    const finished = await this.#phase('rows', () => this.#copyRows(prepared, sessions))
+    await this.#during(snapshot.close())
+
+    const finish: FinishRequest = {
+      plan: structure.plan,
+      plans: prepared.plans,
+      sessions,
+      jobs: this.#options.jobs,
+      targetMajor: targetFacts.major,
+      warn,
+    }
+    await this.#phase('constraints', () => buildConstraints(finish))
+    await this.#phase('views', () => refreshViews(prepared.catalog, sessions))
+    await this.#phase('checks', () => checkBuilding(finish))
+    await sessions.close()
+    await this.#phase('handover', () =>
+      handOver(maintenance, this.#target, building, this.#database, this.#options.keepPrevious),
+    )
+    this.#building = undefined
+    return this.#report(prepared, finished, (performance.now() - started) / 1000)
+  }
+
+  /** Everything that can be refused is refused here. */
+  async preflight() {
+    const options = this.#options
+    refuseProduction(this.#targetRequest(), undefined)
+    const prepared = await this.#during(prepareSource(options, this.#emit))
+    this.#closers.push(() => prepared.snapshot.close())
+    const { facts } = prepared.snapshot
+    const maintenance = await this.#during(openMaintenance(this.#target))
+    this.#closers.push(() => maintenance.end().catch(() => {}))
+    this.#maintenance = maintenance
+    const targetFacts = await readServerFacts(maintenance)
+    refuseProduction(this.#targetRequest(), targetFacts.systemIdentifier)
+    this.#refuseSameServer(facts, targetFacts)
+    await checkTarget(maintenance, this.#target, prepared.catalog.extensions)
+    await this.#refuseOccupant(maintenance)
+    const dumper = await chooseDumper(facts.major, options.pgDump)
+    if (targetFacts.major < facts.major) {
+      this.#warn(
+        'target-older',
+        `the target runs PostgreSQL ${targetFacts.version}, the source ${facts.version}: structure that is newer than the target will be refused`,
+      )
+    }
+    this.#emit(
+      planEvent(prepared, {
+        target: this.#target.label,
+        structureBy: describeDumper(dumper),
+        jobs: options.jobs,
+      }),
+    )
+    return { prepared, maintenance, dumper, targetFacts }
+  }
+
+  #targetRequest() {
+    return { target: this.#target, database: this.#database, production: this.#options.production }
+  }
+
+  #refuseSameServer(source: ServerFacts, target: ServerFacts): void {
+    const same =
+      source.systemIdentifier !== undefined && source.systemIdentifier === target.systemIdentifier
+    if (!same) return
+    if (source.database === this.#database) {
+      throw new Failure(
+        'refused',
+        `source and target are the same database, ${this.#target.label}`,
+        {
+          hint: 'name another target',
+        },
+      )
+    }
+    if (this.#options.allowSameServer) return
+    throw new Failure('refused', 'source and target are on the same server', {
+      hint: 'add --allow-same-server if that is meant',
+    })
+  }
+
+  async #refuseOccupant(maintenance: pg.Client): Promise<void> {
+    const database = this.#database
+    if ((await findOccupant(maintenance, database)) !== 'foreign') return
+    if (this.#options.replace === database) return
+    throw new Failure('refused', `the database ${database} on the target was not made by pgveil`, {
+      hint: `add --replace ${database} to put the copy in its place, or name another target`,
+    })
+  }
+
+  async #buildStructure(
+    { source, snapshot }: Prepared,
+    maintenance: pg.Client,
+    dumper: Dumper,
+  ): Promise<Structure> {
+    for (const name of await dropStale(maintenance)) {
+      this.#emit({ event: 'note', message: `dropped ${name}, left by a run that was killed` })
+    }
+    const { facts } = snapshot
+    const reading = readStructure(
+      { endpoint: source, dumper, snapshot: snapshot.id, sqlAscii: facts.encoding === 'SQL_ASCII' },
+      this.#signal,
+    )
+    reading.catch(() => {})
+    this.#building = await createBuilding(maintenance, this.#target, this.#database, {
+      ...facts,
+      sourceMajor: facts.major,
+    })
+    if (this.#building.localeReplaced) {
+      this.#warn(
+        'locale-replaced',
+        `the target has no locale ${facts.locale ?? facts.collate}: the copy sorts by C`,
+      )
+    }
+    const structure = await reading
+    for (const { place, kind } of structure.literals) {
+      this.#warn('literal-in-structure', `${place} holds what looks like ${kind}`)
+    }
+    for (const { what, reason } of structure.plan.dropped) {
+      this.#emit({ event: 'note', message: `${what} is left out: ${reason}` })
+    }
+    return structure
+  }
+
+  async #copyRows(prepared: Prepared, sessions: TargetSessions): Promise<TableEvent[]> {
+    const { source, snapshot, catalog, plans } = prepared
+    const pool = new WorkerPool({
+      source,
+      target: (this.#building as Building).endpoint,
+      snapshotId: snapshot.id,
+      encoding: snapshot.facts.encoding,
+    })
+    this.#closers.push(() => pool.close())
+    const tables = planJobs(plans, this.#options.jobs)
+    const finished = await copyRows(tables, pool, this.#options.jobs, this.#emit)
+    await pool.close()
+    await copySequences(snapshot.client, catalog.sequences, sessions)
+    await copyLargeObjects(snapshot.client, sessions, catalog, this.#options.rules, this.#warn)
+    return finished
+  }
+
+  async #phase<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
+    this.#signal.throwIfAborted()
+    const started = performance.now()
+    this.#emit({ event: 'phase', phase, state: 'started' })
+    const result = await this.#during(work())
+    const seconds = (performance.now() - started) / 1000
+    this.#phases[phase] = seconds
+    this.#emit({ event: 'phase', phase, state: 'finished', seconds })
+    return result
+  }
+
+  /** Waits for `work`, but not longer than until the signal. */
+  async #during<T>(work: Promise<T>): Promise<T> {
+    const signal = this.#signal
+    work.catch(() => {})
+    let onAbort: () => void = () => {}
+    const aborted = new Promise<never>((_, reject) => {
+      onAbort = () => reject(signal.reason as Error)
+      if (signal.aborted) onAbort()
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+    try {
+      return await Promise.race([work, aborted])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #report({ source, plans }: Prepared, tables: TableEvent[], seconds: number): CopyReport {
+    const report: CopyReport = {
+      source: source.label,
+      target: this.#target.label,
+      tables,
+      omitted: plans.filter((plan) => plan.rows === 'none').map((plan) => showName(plan.table)),
+      rows: tables.reduce((sum, table) => sum + table.rows, 0),
+      bytes: tables.reduce((sum, table) => sum + table.bytes, 0),
+      seconds,
+      phases: this.#phases,
+      warnings: this.#warnings,
+    }
+    if (this.#options.keepPrevious) report.previous = previousName(this.#database)
+    this.#emit({ event: 'report', report })
+    return report
+  }
+
+  /** Drops what was being built; returns the failure with what it could not clear away. */
+  async undo(error: unknown): Promise<unknown> {
+    await this.close()
+    const building = this.#building
+    if (!building) return error
+    let maintenance: pg.Client | undefined
+    try {
+      maintenance = await openMaintenance(this.#target)
+      await dropDatabase(maintenance, building.name)
+      return error
+    } catch {
+      const failure = serverFailure('sink', 'make the copy', error)
+      return new Failure(failure.kind, failure.message, {
+        ...(failure.hint && { hint: failure.hint }),
+        left: `the unfinished database ${building.name} on ${this.#target.label}; the next run drops it`,
+        cause: error,
+      })
+    } finally {
+      await maintenance?.end().catch(() => {})
+    }
+  }
+
+  /** Ends processes and sessions, in the reverse of the order in which they were opened. */
+  async close(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close()
+  }
+}

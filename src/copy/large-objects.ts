@@ -1,0 +1,71 @@
+import type pg from 'pg'
+import type { RuleFile } from '../mask/rules.ts'
+import type { Catalog } from '../postgres/catalog.ts'
+import { serverFailure } from '../postgres/connect.ts'
+import type { Warn } from '../sink/structure.ts'
+import type { TargetSessions } from './finish.ts'
+
+/** Bytes of a large object that are in memory at a time. */
+const PIECE = 1024 * 1024
+
+/**
+ * Copies large objects under their numbers, where the rules say `large_objects: keep`. Their content may be
+ * anything, so they stay behind otherwise, with a warning.
+ *
+ * @throws Failure `source` or `sink`
+ */
+export async function copyLargeObjects(
+  source: pg.Client,
+  sessions: TargetSessions,
+  catalog: Catalog,
+  rules: RuleFile,
+  warn: Warn,
+): Promise<void> {
+  if (catalog.largeObjects === 0) return
+  if (rules.largeObjects !== 'keep') {
+    if (rules.largeObjects === undefined) {
+      warn(
+        'large-objects-left-out',
+        `${catalog.largeObjects} large objects are left out: the rules do not say large_objects: keep`,
+      )
+    }
+    return
+  }
+  await source.query(
+    'DECLARE pgveil_large_objects NO SCROLL CURSOR FOR SELECT oid::int8 AS oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid',
+  )
+  await sessions.use(async (target) => {
+    for (;;) {
+      const { rows } = await source.query<{ oid: string }>('FETCH 1000 FROM pgveil_large_objects')
+      if (rows.length === 0) return
+      // One transaction a thousand: each object is a lock, and locks are limited.
+      await target.query('BEGIN')
+      for (const { oid } of rows) await copyLargeObject(source, target, oid)
+      await target.query('COMMIT')
+    }
+  })
+}
+
+async function copyLargeObject(source: pg.Client, target: pg.Client, oid: string): Promise<void> {
+  const read = (offset: number) =>
+    source
+      .query<{ piece: Buffer }>('SELECT pg_catalog.lo_get($1::oid, $2, $3) AS piece', [
+        oid,
+        offset,
+        PIECE,
+      ])
+      .catch((error: unknown) => {
+        throw serverFailure('source', `read large object ${oid}`, error)
+      })
+  try {
+    await target.query('SELECT pg_catalog.lo_create($1::oid)', [oid])
+    for (let offset = 0; ; offset += PIECE) {
+      const piece = (await read(offset)).rows[0]?.piece
+      if (!piece || piece.length === 0) return
+      await target.query('SELECT pg_catalog.lo_put($1::oid, $2, $3)', [oid, offset, piece])
+      if (piece.length < PIECE) return
+    }
+  } catch (error) {
+    throw serverFailure('sink', `write large object ${oid}`, error)
+  }
+}

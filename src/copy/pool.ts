@@ -1,0 +1,105 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { Failure, fromPlainFailure } from '../errors.ts'
+import type { Job, JobProgress, JobResult } from './job.ts'
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+
+const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
+/** The young generation stays small: rows never become objects, so little is young for long. */
+const WORKER_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning']
+
+interface Running {
+  resolve(result: JobResult): void
+  reject(error: unknown): void
+  onProgress(progress: JobProgress): void
+}
+
+interface Worker {
+  child: ChildProcess
+  running: Running | undefined
+}
+
+/** Worker processes that run jobs, each one at a time. */
+export class WorkerPool {
+  readonly #setup: WorkerSetup
+  readonly #workers: Worker[] = []
+  readonly #idle: Worker[] = []
+  #closed = false
+
+  constructor(setup: WorkerSetup) {
+    this.#setup = setup
+  }
+
+  /**
+   * Runs a job on an idle worker, or on a new one: the caller limits how many run at once.
+   *
+   * @throws Failure what the job failed with; `bug` where the worker itself died
+   */
+  run(job: Job, onProgress: (progress: JobProgress) => void): Promise<JobResult> {
+    const worker = this.#idle.pop() ?? this.#start()
+    return new Promise<JobResult>((resolve, reject) => {
+      if (this.#closed) return reject(new Failure('interrupted', 'the copy was stopped'))
+      worker.running = { resolve, reject, onProgress }
+      worker.child.send({ job } satisfies ToWorker)
+    })
+  }
+
+  #start(): Worker {
+    const child = fork(WORKER, [], {
+      serialization: 'advanced',
+      execArgv: WORKER_FLAGS,
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    })
+    const worker: Worker = { child, running: undefined }
+    this.#workers.push(worker)
+    child.send({ setup: this.#setup } satisfies ToWorker)
+    child.on('message', (message) => this.#receive(worker, message as FromWorker))
+    child.on('error', () => {})
+    child.on('exit', (code, signal) => {
+      const how = signal ? `signal ${signal}` : `exit code ${code}`
+      worker.running?.reject(
+        new Failure('bug', `a worker process ended by itself (${how})`, {
+          hint: 'was it killed for want of memory? fewer --jobs need less',
+        }),
+      )
+      worker.running = undefined
+    })
+    return worker
+  }
+
+  #receive(worker: Worker, message: FromWorker): void {
+    const running = worker.running
+    if (!running) return
+    if ('progress' in message) return running.onProgress(message.progress)
+    worker.running = undefined
+    if ('result' in message) {
+      this.#idle.push(worker)
+      running.resolve(message.result)
+    } else if (message.stack === undefined) {
+      running.reject(fromPlainFailure(message.failure))
+    } else {
+      const bug = new Error(message.failure.message)
+      bug.stack = message.stack
+      running.reject(bug)
+    }
+  }
+
+  /** Process ids of the workers that run. */
+  get pids(): number[] {
+    return this.#workers.flatMap(({ child }) => child.pid ?? [])
+  }
+
+  /** Ends the workers at once; what they were writing is rolled back by the server. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await Promise.all(
+      this.#workers.map(async ({ child }) => {
+        if (child.exitCode !== null || child.signalCode !== null) return
+        const exited = once(child, 'exit')
+        child.kill('SIGKILL')
+        await exited
+      }),
+    )
+  }
+}

@@ -1,0 +1,140 @@
+import { hkdfSync, randomBytes } from 'node:crypto'
+import { Failure } from '../errors.ts'
+import { globMatches } from '../mask/match.ts'
+import { planMasks, type TablePlan } from '../mask/plan.ts'
+import { MASKS } from '../mask/registry.ts'
+import type { Catalog, Table } from '../postgres/catalog.ts'
+import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { encodableIn } from '../postgres/encodings.ts'
+import { showName } from '../postgres/identifiers.ts'
+import type { Emit } from '../report/events.ts'
+import { readCatalog } from '../source/catalog.ts'
+import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
+import type { CheckOptions, CopyOptions } from './options.ts'
+import { provePlans } from './proofs.ts'
+
+/** Production as this run sees it: one snapshot, its catalog, and what the rules make of it. */
+export interface Prepared {
+  source: Endpoint
+  snapshot: Snapshot
+  catalog: Catalog
+  plans: TablePlan[]
+}
+
+/**
+ * Opens the snapshot, reads the catalog inside it, resolves the rules and proves them. The caller closes
+ * the snapshot.
+ *
+ * @throws Failure `source`, `config`, `refused`
+ */
+export async function prepareSource(
+  options: CheckOptions & Pick<CopyOptions, 'secret'>,
+  emit: Emit,
+): Promise<Prepared> {
+  const source = parseEndpoint(options.source, 'source')
+  const snapshot = await openSnapshot(source)
+  try {
+    const catalog = await readCatalog(snapshot.client)
+    const plans = await planMasks({
+      rules: options.rules,
+      catalog,
+      masks: MASKS,
+      masterKey: masterKey(options.secret),
+      encodable: encodableIn(snapshot.facts.encoding),
+      skip: skippedTables(catalog.tables, options),
+    })
+    await checkReadable(snapshot, plans)
+    await provePlans(snapshot.client, plans)
+    warnAboutSource(catalog, emit)
+    return { source, snapshot, catalog, plans }
+  } catch (error) {
+    await snapshot.close()
+    throw serverFailure('source', `read the catalog of ${source.label}`, error)
+  }
+}
+
+/** 32 bytes: from the named secret, or drawn for this run and never kept. */
+function masterKey(secret: Uint8Array | undefined): Uint8Array {
+  if (!secret) return randomBytes(32)
+  return new Uint8Array(hkdfSync('sha256', secret, 'pgveil', 'masking secret v1', 32))
+}
+
+function skippedTables(
+  tables: readonly Table[],
+  { only, exclude }: Pick<CopyOptions, 'only' | 'exclude'>,
+): Set<number> {
+  const byOid = new Map(tables.map((table) => [table.oid, table]))
+  const found = (pattern: string) => {
+    const matching = tables.filter((table) => namesTable(pattern, table, byOid))
+    if (matching.length === 0)
+      throw new Failure('usage', `${pattern} matches no table of the source`)
+    return matching
+  }
+  const excluded = exclude.flatMap(found)
+  if (only.length === 0) return new Set(excluded.map((table) => table.oid))
+  const wanted = new Set(only.flatMap(found))
+  const skipped = tables.filter((table) => !wanted.has(table))
+  return new Set([...skipped, ...excluded].map((table) => table.oid))
+}
+
+/** A partitioned table stands for its partitions too. */
+function namesTable(pattern: string, table: Table, byOid: Map<number, Table>): boolean {
+  const full = pattern.includes('.') ? pattern : `public.${pattern}`
+  if (globMatches(full, `${table.schema}.${table.name}`) || full === showName(table)) return true
+  return table.parents.some((oid) => {
+    const parent = byOid.get(oid)
+    return parent !== undefined && namesTable(pattern, parent, byOid)
+  })
+}
+
+/** Missing rights and row-level security show here, before anything is made anywhere. */
+async function checkReadable(
+  { client, facts }: Snapshot,
+  plans: readonly TablePlan[],
+): Promise<void> {
+  const { rows } = await client.query<{ oid: string; may: boolean; hidden: boolean }>(
+    `SELECT c.oid::int8 AS oid, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may,
+            c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
+              AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS hidden
+     FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::int8[]::oid[])`,
+    [plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table.oid)],
+  )
+  const nameOf = (oid: string) =>
+    showName((plans.find((plan) => plan.table.oid === Number(oid)) as TablePlan).table)
+  const forbidden = rows.filter((row) => !row.may).map((row) => nameOf(row.oid))
+  if (forbidden.length > 0) {
+    throw new Failure(
+      'source',
+      `this user may not read ${forbidden.join(', ')} in ${facts.database}`,
+      {
+        hint: 'run GRANT pg_read_all_data TO … on the source',
+      },
+    )
+  }
+  const hidden = rows.filter((row) => row.hidden).map((row) => nameOf(row.oid))
+  if (hidden.length > 0) {
+    throw new Failure(
+      'source',
+      `row-level security hides rows of ${hidden.join(', ')} from this user`,
+      {
+        hint: 'run ALTER ROLE … BYPASSRLS on the source, or connect as the owner',
+      },
+    )
+  }
+}
+
+function warnAboutSource(catalog: Catalog, emit: Emit): void {
+  const foreign = catalog.tables.filter((table) => table.kind === 'foreign')
+  if (foreign.length > 0) {
+    emit({
+      event: 'warning',
+      code: 'foreign-table-left-out',
+      message: `foreign tables are not copied: ${foreign.map(showName).join(', ')}`,
+    })
+  }
+}
+
+/** Exact row counts are not needed anywhere; this one is for tables that were never analysed. */
+export function estimateRows(table: Table): number {
+  return table.estimatedRows > 0 ? table.estimatedRows : Math.round(table.bytes / 100)
+}

@@ -1,0 +1,46 @@
+import { Failure, toPlainFailure } from '../errors.ts'
+import { dumpStructure, type DumpRequest } from '../postgres/pg-dump.ts'
+import { cutStatements, type Statement } from '../postgres/statements.ts'
+import { planStructure } from '../sink/structure-plan.ts'
+import { findLiterals, type Literal } from '../source/literals.ts'
+import type { Structure, StructureAnswer, StructureRequest } from './structure.ts'
+
+/**
+ * A process that reads the structure once and ends: dumps and parse trees of a large database take memory
+ * that the parent would never give back.
+ */
+
+async function* section(
+  request: StructureRequest,
+  name: DumpRequest['section'],
+): AsyncGenerator<Statement> {
+  yield* cutStatements(await dumpStructure({ ...request, section: name }))
+}
+
+async function read(request: StructureRequest): Promise<Structure> {
+  const literals: Literal[] = []
+  const plan = await planStructure(
+    section(request, 'pre-data'),
+    section(request, 'post-data'),
+    (statement) => literals.push(...findLiterals(statement)),
+  )
+  return { plan, literals }
+}
+
+async function answer(request: StructureRequest): Promise<StructureAnswer> {
+  try {
+    return await read(request)
+  } catch (error) {
+    if (error instanceof Failure) return { failure: toPlainFailure(error) }
+    const stack = error instanceof Error ? error.stack : undefined
+    return { failure: { kind: 'bug', message: 'cannot read the structure' }, stack }
+  }
+}
+
+process.once('message', (request: StructureRequest) => {
+  void answer(request).then((message) => process.send?.(message, () => process.disconnect()))
+})
+// The parent decides about signals; a terminal sends them to the whole group.
+process.on('SIGINT', () => {})
+process.on('SIGTERM', () => {})
+process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))

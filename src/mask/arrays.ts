@@ -1,0 +1,125 @@
+import type { Codec, Mask, Row } from './mask.ts'
+import { Output } from './mask.ts'
+
+/**
+ * Lifts a mask of elements to arrays of them, whatever their dimensions. NULL elements stay NULL.
+ */
+export function openArrayMask(element: Mask, codec: Codec): Mask {
+  return codec === 'binary' ? binaryArrayMask(element) : textArrayMask(element)
+}
+
+/**
+ * Binary form (array_send in PostgreSQL's arrayfuncs.c): int32 dimensions, flags, element type, then
+ * two int32 a dimension, then per element an int32 length, -1 for NULL, and its bytes.
+ */
+function binaryArrayMask(element: Mask): Mask {
+  return (bytes, start, end, out, row) => {
+    const view = bytes as Buffer
+    const dimensions = view.readInt32BE(start)
+    const headerEnd = start + 12 + dimensions * 8
+    out.reserve(end - start)
+    const flagsAt = out.length + 4
+    out.bytes.set(bytes.subarray(start, headerEnd), out.length)
+    out.length += headerEnd - start
+    let position = headerEnd
+    while (position < end) {
+      const length = view.readInt32BE(position)
+      position += 4
+      out.reserve(4)
+      const lengthAt = out.length
+      out.length += 4
+      if (length < 0 || !element(bytes, position, position + length, out, row)) {
+        out.length = lengthAt + 4
+        out.bytes.writeInt32BE(-1, lengthAt)
+        out.bytes.writeInt32BE(1, flagsAt)
+      } else {
+        out.bytes.writeInt32BE(out.length - lengthAt - 4, lengthAt)
+      }
+      position += Math.max(length, 0)
+    }
+    return true
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const OPEN = 0x7b
+const CLOSE = 0x7d
+const COMMA = 0x2c
+const EQUALS = 0x3d
+
+/**
+ * Text form (PostgreSQL documentation, "Array Input and Output Syntax"): `{…}` nested per dimension, maybe
+ * after explicit bounds and `=`; elements quoted where need be, NULL unquoted.
+ */
+function textArrayMask(element: Mask): Mask {
+  const plain = new Output(256)
+  const masked = new Output(256)
+  return (bytes, start, end, out, row) => {
+    let position = start
+    if (bytes[position] === 0x5b) {
+      while (position < end && bytes[position] !== EQUALS) position++
+      position++
+      copy(bytes, start, position, out)
+    }
+    while (position < end) {
+      const byte = bytes[position] as number
+      if (byte === OPEN || byte === CLOSE || byte === COMMA) {
+        out.reserve(1)
+        out.bytes[out.length++] = byte
+        position++
+        continue
+      }
+      const from = position
+      plain.length = 0
+      position = readElement(bytes, position, end, plain)
+      if (byte !== QUOTE && isNull(bytes, from, position)) copy(bytes, from, position, out)
+      else writeElement(element, plain, masked, out, row)
+    }
+    return true
+  }
+}
+
+function copy(bytes: Uint8Array, start: number, end: number, out: Output): void {
+  out.reserve(end - start)
+  out.bytes.set(bytes.subarray(start, end), out.length)
+  out.length += end - start
+}
+
+/** Appends the element at `position`, unquoted, to `plain`; returns where it ends. */
+function readElement(bytes: Uint8Array, position: number, end: number, plain: Output): number {
+  const quoted = bytes[position] === QUOTE
+  let at = quoted ? position + 1 : position
+  for (; at < end; at++) {
+    let byte = bytes[at] as number
+    if (quoted ? byte === QUOTE : byte === COMMA || byte === CLOSE) break
+    if (byte === BACKSLASH) byte = bytes[++at] as number
+    plain.reserve(1)
+    plain.bytes[plain.length++] = byte
+  }
+  return quoted ? at + 1 : at
+}
+
+function isNull(bytes: Uint8Array, start: number, end: number): boolean {
+  return (
+    end - start === 4 &&
+    Buffer.from(bytes.subarray(start, end)).toString('latin1').toUpperCase() === 'NULL'
+  )
+}
+
+function writeElement(element: Mask, plain: Output, masked: Output, out: Output, row: Row): void {
+  masked.length = 0
+  if (!element(plain.bytes, 0, plain.length, masked, row)) {
+    copy(Buffer.from('NULL'), 0, 4, out)
+    return
+  }
+  out.reserve(masked.length * 2 + 2)
+  const target = out.bytes
+  target[out.length++] = QUOTE
+  for (let i = 0; i < masked.length; i++) {
+    const byte = masked.bytes[i] as number
+    if (byte === QUOTE || byte === BACKSLASH) target[out.length++] = BACKSLASH
+    target[out.length++] = byte
+  }
+  target[out.length++] = QUOTE
+}

@@ -1,0 +1,138 @@
+import type { ZodType } from 'zod'
+import type { TypeClass } from '../postgres/catalog.ts'
+
+export type { TypeClass } from '../postgres/catalog.ts'
+
+/**
+ * The contract between masks and row codecs.
+ *
+ * A mask lives in two halves. The parent process *prepares* it from a rule and the facts of the column:
+ * checks options, proves capacity, builds dictionaries. The result is plain data that travels to the
+ * worker processes, where it is *opened* as a function over bytes that allocates nothing per value.
+ */
+
+/** Bytes that masks append to. Grows; never shrinks. */
+export class Output {
+  bytes: Buffer
+  length = 0
+
+  constructor(capacity: number) {
+    this.bytes = Buffer.allocUnsafeSlow(capacity)
+  }
+
+  /** Makes room for `count` more bytes. Read `bytes` again afterwards: it may be another buffer. */
+  reserve(count: number): void {
+    const needed = this.length + count
+    if (needed <= this.bytes.length) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
+    this.bytes.copy(grown, 0, 0, this.length)
+    this.bytes = grown
+  }
+}
+
+/**
+ * The fields of the row in hand, for masks that look at their neighbours. `start[i]` is -1 where
+ * column `i` is NULL; offsets are valid only for columns that some mask of the table asked for.
+ */
+export interface Row {
+  bytes: Uint8Array
+  start: Int32Array
+  end: Int32Array
+}
+
+/**
+ * Appends the mask of `bytes[start, end)` to `out`. Returns false, with nothing appended, where the
+ * masked value is NULL. Never called for NULL. For text types the bytes are the UTF-8 text, unescaped; for
+ * others what the codec carries: the type's binary send form, or its text output form.
+ *
+ * Must not keep `bytes`, must not throw for any input (bytes that are no valid UTF-8 included).
+ */
+export type Mask = (
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Output,
+  row: Row,
+) => boolean
+
+/** How rows travel: COPY's binary or its text format. */
+export type Codec = 'binary' | 'text'
+
+/** Flat list of byte strings: entry `i` is `bytes[offsets[i], offsets[i + 1])`. */
+export interface Dictionary {
+  bytes: Uint8Array
+  offsets: Uint32Array
+}
+
+/** What a definition may know of the columns that share a mask and a domain. */
+export interface MaskRequest {
+  /** The mask's options as the rule file gives them, already checked against `options`. */
+  options: Readonly<Record<string, unknown>>
+  /** Type class of this column. */
+  type: TypeClass
+  /** Least length limit, in characters, over the columns of the domain; undefined: no limit. */
+  maxChars: number | undefined
+  /** A unique index or primary key needs distinct originals to stay distinct. */
+  unique: boolean
+  /** Upper bound of distinct originals in the domain (rows of all its columns together). */
+  rows: number
+  /** faker locale of the table, like `hu`. */
+  locale: string
+  /** Whether the target's encoding has this code point. */
+  encodable: (codePoint: number) => boolean
+  /** 32 secret bytes, the same for all columns of the domain. */
+  key: Uint8Array
+  /** Index, in the row, of the columns of this table under other masks, by mask name: for coherence. */
+  companions: Readonly<Record<string, number>>
+  /** Index in the row of a column of this table by name; undefined where there is none. */
+  column: (name: string) => number | undefined
+}
+
+/** A mask ready to travel to a worker: plain data, structured-cloneable. */
+export interface PreparedMask {
+  /** Which opener understands it. */
+  kind: string
+  /** Secret bytes, already derived for this purpose. */
+  key: Uint8Array
+  /** Anything else the opener needs; plain data. */
+  params: Readonly<Record<string, unknown>>
+  /** Dictionaries by the role the opener gives them. Equal dictionaries are the same object. */
+  dictionaries: Readonly<Record<string, Dictionary>>
+  /** Columns of the row whose offsets the mask reads besides its own. */
+  reads: readonly number[]
+  /** Distinct originals (after normalisation) give distinct masks, or collide with negligible probability. */
+  injective: boolean
+  /** The mask maps originals that differ only in case, spacing or Unicode form to one value. */
+  normalizes: boolean
+  /** What was proven, for the plan: like `45 bits over 120,000 rows`. */
+  proof?: string
+}
+
+/** A mask as the rule file names it. */
+export interface MaskDefinition {
+  name: string
+  /** One line for documentation and help, in lower case without a full stop. */
+  summary: string
+  /** Type classes it takes; for any other the rule is refused. */
+  types: readonly TypeClass[]
+  /**
+   * The values travel as text whatever the type: the table is copied by the text codec, and the type's
+   * own input function on the target judges the result. For `function`, `faker` and `template`.
+   */
+  anyTypeAsText?: boolean
+  /** Checks the options other than `mask domain when normalize`: strict, with a message per option. */
+  options: ZodType<Record<string, unknown>>
+  /**
+   * Decides everything that can be decided before a row moves.
+   *
+   * @throws Failure `refused` where the mask cannot fit the type, the length or the capacity
+   */
+  prepare(request: MaskRequest): PreparedMask | Promise<PreparedMask>
+}
+
+/** Turns prepared masks of one kind into functions, in the worker. */
+export type MaskOpener = (
+  prepared: PreparedMask,
+  type: TypeClass,
+  codec: Codec,
+) => Mask | Promise<Mask>

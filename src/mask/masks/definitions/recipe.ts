@@ -1,0 +1,114 @@
+import { buildDictionary, countChars, toEncodable } from '../../dictionary.ts'
+import { deriveKey } from '../../keyed.ts'
+import type { Dictionary, MaskRequest, PreparedMask } from '../../mask.ts'
+import type { ComposeParams, Part } from '../compose.ts'
+import { normalizes, refuseLength, textIdentity } from './request.ts'
+
+/** Parts and the lists that their picks draw from, by role. Repeated entries are drawn more often. */
+export interface Recipe {
+  parts: readonly Part[]
+  lists: Readonly<Record<string, readonly string[]>>
+}
+
+/** A recipe that keeps less of some list than this is passed over for a shorter one. */
+const WORTHWHILE = 0.25
+
+interface FittedList {
+  entries: string[]
+  lengths: number[]
+  /** Longest entry that may stay. */
+  limit: number
+}
+
+function literalFor(text: string, request: MaskRequest): string {
+  return toEncodable(text, request.encodable) ?? ''
+}
+
+function fixedLength(part: Part): number {
+  if ('literal' in part) return countChars(part.literal)
+  if ('integer' in part) return String(part.integer[1]).length
+  if ('digits' in part) return part.digits
+  return 'suffix' in part ? part.suffix : 0
+}
+
+function openList(list: readonly string[], request: MaskRequest): FittedList {
+  const entries = list
+    .map((entry) => (entry === '' ? '' : toEncodable(entry, request.encodable)))
+    .filter((entry) => entry !== undefined)
+  const lengths = entries.map(countChars)
+  return { entries, lengths, limit: Math.max(0, ...lengths) }
+}
+
+/** Lowers limits, the longest list first, until every combination fits. False where none does. */
+function shrink(recipe: Recipe, lists: ReadonlyMap<string, FittedList>, maxChars: number): boolean {
+  const fixed = recipe.parts.reduce((sum, part) => sum + fixedLength(part), 0)
+  const picks = recipe.parts.flatMap((part) => ('pick' in part ? [lists.get(part.pick)!] : []))
+  for (;;) {
+    const longest = fixed + picks.reduce((sum, list) => sum + list.limit, 0)
+    if (longest <= maxChars) return picks.every((list) => Math.min(...list.lengths) <= list.limit)
+    const widest = picks.reduce<FittedList | undefined>(
+      (widest, list) => (list.limit > (widest?.limit ?? 0) ? list : widest),
+      undefined,
+    )
+    if (!widest) return false
+    widest.limit--
+  }
+}
+
+interface Fitted {
+  parts: readonly Part[]
+  dictionaries: Record<string, Dictionary>
+  worthwhile: boolean
+}
+
+function fitRecipe(recipe: Recipe, request: MaskRequest): Fitted | undefined {
+  const parts = recipe.parts.map((part) =>
+    'literal' in part ? { literal: literalFor(part.literal, request) } : part,
+  )
+  const lists = new Map(
+    Object.entries(recipe.lists).map(([role, list]) => [role, openList(list, request)]),
+  )
+  if ([...lists.values()].some((list) => list.entries.length === 0)) return undefined
+  if (request.maxChars !== undefined && !shrink({ ...recipe, parts }, lists, request.maxChars)) {
+    return undefined
+  }
+  const dictionaries: Record<string, Dictionary> = {}
+  let worthwhile = true
+  for (const [role, { entries, lengths, limit }] of lists) {
+    const kept = entries.filter((_, i) => lengths[i]! <= limit)
+    if (kept.length < entries.length * WORTHWHILE) worthwhile = false
+    dictionaries[role] = buildDictionary(kept)
+  }
+  return { parts, dictionaries, worthwhile }
+}
+
+/**
+ * Prepares a mask of kind `compose` from the first recipe that fits well, or else the first that fits.
+ *
+ * @param recipes the wanted form first, shorter forms after it
+ * @throws Failure `refused` where none fits the length or the target's encoding
+ */
+export function prepareRecipe(
+  request: MaskRequest,
+  purpose: string,
+  recipes: readonly Recipe[],
+): PreparedMask {
+  const fitted = recipes.map((recipe) => fitRecipe(recipe, request)).filter((fit) => !!fit)
+  const chosen = fitted.find((fit) => fit.worthwhile) ?? fitted[0]
+  if (!chosen) return refuseLength(request)
+  const params: ComposeParams = { identity: textIdentity(request), parts: chosen.parts }
+  return {
+    kind: 'compose',
+    key: deriveKey(request.key, purpose),
+    params: { ...params },
+    dictionaries: chosen.dictionaries,
+    reads: [],
+    injective: false,
+    normalizes: normalizes(request),
+  }
+}
+
+/** Sorted and without duplicates, so that a list does not depend on how it was put together. */
+export function sorted(list: readonly string[]): string[] {
+  return [...new Set(list)].sort()
+}

@@ -1,0 +1,156 @@
+import type { Mask, Output } from '../mask.ts'
+import type { Original } from './identity.ts'
+import { CAPITAL, DIGIT, Draw, SMALL, classOf, sameBytes, scrambleText } from './scramble-text.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COLON = 0x3a
+const MINUS = 0x2d
+const ZERO = 0x30
+const NINE = 0x39
+const SMALL_U = 0x75
+const JSONB_VERSION_BYTES = 1
+const DRAWS = 16
+
+/** Past the closing quote of the string whose opening quote is at `at`. */
+function stringEnd(bytes: Uint8Array, at: number, end: number): number {
+  for (let i = at + 1; i < end; i++) {
+    if (bytes[i] === BACKSLASH) i++
+    else if (bytes[i] === QUOTE) return i + 1
+  }
+  return end
+}
+
+/** Whether the string that ended at `at` is a key: a colon follows. */
+function isKey(bytes: Uint8Array, at: number, end: number): boolean {
+  while (at < end && bytes[at]! <= 0x20) at++
+  return at < end && bytes[at] === COLON
+}
+
+function isNumberByte(byte: number): boolean {
+  // 0-9 + - . e E
+  return (
+    (byte >= ZERO && byte <= NINE) ||
+    byte === MINUS ||
+    byte === 0x2b ||
+    byte === 0x2e ||
+    (byte | 0x20) === 0x65
+  )
+}
+
+/** Code unit of the escape `\uXXXX` at `at`; -1 where it is none. */
+function escapedUnit(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 6 > end || bytes[at + 1] !== SMALL_U) return -1
+  let unit = 0
+  for (let i = at + 2; i < at + 6; i++) {
+    const byte = bytes[i]!
+    const digit = byte <= NINE ? byte - ZERO : (byte | 0x20) - 0x57
+    if (digit < 0 || digit > 15) return -1
+    unit = (unit << 4) | digit
+  }
+  return unit
+}
+
+/** Appends the inside of a string: `\uXXXX` becomes a letter, other escapes stay. */
+function scrambleString(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Output,
+  draw: Draw,
+  unicode: boolean,
+): number {
+  let replaced = 0
+  let plain = start
+  for (let i = start; i < end; i++) {
+    if (bytes[i] !== BACKSLASH) continue
+    replaced += scrambleText(bytes, plain, i, out, draw, unicode)
+    const unit = escapedUnit(bytes, i, end)
+    out.reserve(2)
+    if (unit < 0) {
+      out.bytes[out.length++] = BACKSLASH
+      if (i + 1 < end) out.bytes[out.length++] = bytes[i + 1]!
+      i += 1
+    } else {
+      out.bytes[out.length++] = draw.of(classOf(unit) === CAPITAL ? CAPITAL : SMALL)
+      replaced++
+      i += 5
+    }
+    plain = i + 1
+  }
+  return replaced + scrambleText(bytes, plain, Math.max(plain, end), out, draw, unicode)
+}
+
+/** Appends a number: its digits change, but for the exponent, and no leading zero appears. */
+function scrambleNumber(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Output,
+  draw: Draw,
+): number {
+  out.reserve(end - start)
+  const first = bytes[start] === MINUS ? start + 1 : start
+  const long = first + 1 < end && bytes[first + 1]! >= ZERO && bytes[first + 1]! <= NINE
+  let exponent = false
+  for (let i = start; i < end; i++) {
+    const byte = bytes[i]!
+    if ((byte | 0x20) === 0x65) exponent = true
+    let digit = byte
+    if (!exponent && byte >= ZERO && byte <= NINE) {
+      do digit = draw.of(DIGIT)
+      while (digit === ZERO && i === first && long)
+    }
+    out.bytes[out.length++] = digit
+  }
+  return 1
+}
+
+/**
+ * Scrambles the strings and numbers of a JSON text; keys, structure, white space, booleans and null
+ * stay. Each value is seeded by itself, so equal values are equal in all documents.
+ */
+export function openScrambledJson(original: Original, unicode: boolean, versioned: boolean): Mask {
+  const draw = new Draw(original.stream)
+  const scramble = (bytes: Uint8Array, start: number, end: number, out: Output, text: boolean) => {
+    original.read(bytes, start, end)
+    draw.restart()
+    const from = out.length
+    for (let i = 0; i < DRAWS; i++) {
+      out.length = from
+      const replaced = text
+        ? scrambleString(bytes, start, end, out, draw, unicode)
+        : scrambleNumber(bytes, start, end, out, draw)
+      if (replaced === 0 || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
+    }
+  }
+  const copy = (bytes: Uint8Array, start: number, end: number, out: Output) => {
+    out.reserve(end - start)
+    for (let i = start; i < end; i++) out.bytes[out.length++] = bytes[i]!
+  }
+  return (bytes, start, end, out) => {
+    let copied = start
+    for (let i = versioned ? start + JSONB_VERSION_BYTES : start; i < end;) {
+      const byte = bytes[i]!
+      if (byte === QUOTE) {
+        const after = stringEnd(bytes, i, end)
+        if (!isKey(bytes, after, end) && after - i > 2) {
+          copy(bytes, copied, i + 1, out)
+          scramble(bytes, i + 1, after - 1, out, true)
+          copied = after - 1
+        }
+        i = after
+      } else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
+        copy(bytes, copied, i, out)
+        const first = i
+        while (i < end && isNumberByte(bytes[i]!)) i++
+        scramble(bytes, first, i, out, false)
+        copied = i
+      } else {
+        i++
+      }
+    }
+    copy(bytes, copied, end, out)
+    return true
+  }
+}

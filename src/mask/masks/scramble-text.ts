@@ -1,0 +1,157 @@
+import type { Stream } from '../keyed.ts'
+import type { Output } from '../mask.ts'
+import type { Original } from './identity.ts'
+
+/** Classes of characters. */
+const KEPT = 0
+export const SMALL = 1
+export const CAPITAL = 2
+export const DIGIT = 3
+const UNKNOWN = 4
+
+const QUESTION_MARK = 0x3f
+
+/** How often a value that equals its original is drawn anew. */
+const DRAWS = 16
+
+/** Class by code point of the basic plane, filled on demand: asking Unicode takes a regular expression. */
+const classes = new Uint8Array(0x10000).fill(UNKNOWN)
+
+/** The class of a code point: small letter, capital, digit, or anything else, which is kept. */
+export function classOf(codePoint: number): number {
+  const known = codePoint < 0x10000 ? classes[codePoint]! : UNKNOWN
+  if (known !== UNKNOWN) return known
+  const char = String.fromCodePoint(codePoint)
+  let kind = KEPT
+  if (/[\p{Lu}\p{Lt}]/u.test(char)) kind = CAPITAL
+  else if (/\p{L}/u.test(char)) kind = SMALL
+  else if (/\p{Nd}/u.test(char)) kind = DIGIT
+  if (codePoint < 0x10000) classes[codePoint] = kind
+  return kind
+}
+
+for (let codePoint = 0; codePoint <= 0x17f; codePoint++) classOf(codePoint)
+
+/** Random letters and digits, four to a word of the stream. */
+export class Draw {
+  readonly #stream: Stream
+  #word = 0
+  #left = 0
+
+  constructor(stream: Stream) {
+    this.#stream = stream
+  }
+
+  /** Drops what is left of the last word, so that a value depends on its own seed alone. */
+  restart(): void {
+    this.#left = 0
+  }
+
+  /** An ASCII letter or digit of class `kind`. */
+  of(kind: number): number {
+    if (this.#left === 0) {
+      this.#word = this.#stream.next()
+      this.#left = 4
+    }
+    const byte = this.#word & 0xff
+    this.#word >>>= 8
+    this.#left--
+    if (kind === DIGIT) return 0x30 + ((byte * 10) >> 8)
+    return (kind === CAPITAL ? 0x41 : 0x61) + ((byte * 26) >> 8)
+  }
+}
+
+/** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 where there is none. */
+function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
+  const lead = bytes[at]!
+  const length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0
+  if (length === 0 || at + length > end) return 0
+  const second = bytes[at + 1]!
+  const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
+  const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
+  if (second < least || second > most) return 0
+  for (let i = 2; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
+  return length
+}
+
+function codePointAt(bytes: Uint8Array, at: number, length: number): number {
+  let codePoint = bytes[at]! & (0xff >> (length + 1))
+  for (let i = 1; i < length; i++) codePoint = (codePoint << 6) | (bytes[at + i]! & 0x3f)
+  return codePoint
+}
+
+/**
+ * Appends `bytes[start, end)` with every letter and digit replaced; never more bytes than that.
+ *
+ * @returns how many characters were replaced
+ */
+export function scrambleText(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Output,
+  draw: Draw,
+  unicode: boolean,
+): number {
+  out.reserve(end - start)
+  const target = out.bytes
+  let at = out.length
+  let replaced = 0
+  for (let i = start; i < end;) {
+    const byte = bytes[i]!
+    const length = byte < 0x80 ? 1 : sequenceLength(bytes, i, end)
+    if (length === 0) {
+      target[at++] = QUESTION_MARK
+      i++
+      continue
+    }
+    const kind = length === 1 ? classes[byte]! : classOf(codePointAt(bytes, i, length))
+    if (kind !== KEPT) {
+      target[at++] = draw.of(kind)
+      replaced++
+    } else if (length === 1) {
+      target[at++] = byte
+    } else if (unicode) {
+      for (let j = 0; j < length; j++) target[at++] = bytes[i + j]!
+    } else {
+      target[at++] = QUESTION_MARK
+    }
+    i += length
+  }
+  out.length = at
+  return replaced
+}
+
+/** Whether two runs of bytes are equal. */
+export function sameBytes(
+  a: Uint8Array,
+  aStart: number,
+  aEnd: number,
+  b: Uint8Array,
+  bStart: number,
+  bEnd: number,
+): boolean {
+  if (aEnd - aStart !== bEnd - bStart) return false
+  for (let i = aStart; i < aEnd; i++) if (a[i] !== b[i - aStart + bStart]) return false
+  return true
+}
+
+/** {@link scrambleText} seeded by the value itself; drawn anew while nothing changed. */
+export function scrambleValue(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  out: Output,
+  original: Original,
+  draw: Draw,
+  unicode: boolean,
+): void {
+  original.read(bytes, start, end)
+  draw.restart()
+  const from = out.length
+  for (let i = 0; i < DRAWS; i++) {
+    out.length = from
+    if (scrambleText(bytes, start, end, out, draw, unicode) === 0) return
+    if (!sameBytes(bytes, start, end, out.bytes, from, out.length)) return
+  }
+}

@@ -1,0 +1,294 @@
+import { Failure } from '../errors.ts'
+import type { Catalog, Column, Table, TypeClass } from '../postgres/catalog.ts'
+import { showIdentifier, showName } from '../postgres/identifiers.ts'
+import { deriveKey } from './keyed.ts'
+import { matchRules } from './match.ts'
+import type { MaskDefinition, PreparedMask } from './mask.ts'
+import { formatPlace, type ColumnRule, type RuleFile } from './rules.ts'
+import { decideColumns, domainOf, type ColumnTreatment, type TreatedTable } from './treatment.ts'
+import { refuseLostUniqueness } from './uniqueness.ts'
+
+/** One masked column, ready for a worker. Plain data. */
+export interface PlannedMask {
+  column: Column
+  rule: ColumnRule
+  domain: string
+  follows: string | undefined
+  /** Field index in the row as it travels; conditions come first. */
+  field: number
+  /** Index into `conditions`; -1: always masked. */
+  condition: number
+  prepared: PreparedMask
+  /** The class the mask works on: `text` where the value travels as text whatever its type. */
+  typeClass: TypeClass
+}
+
+/** How one table is read, masked and written. Plain data. */
+export interface TablePlan {
+  table: Table
+  rows: 'copied' | 'none'
+  where: string | undefined
+  /** SQL conditions that travel before the columns, and are dropped again. */
+  conditions: string[]
+  /** Columns in the order in which they travel: first those that masks read or replace. */
+  columns: Column[]
+  /** How many of `columns` masks read or replace. */
+  head: number
+  masks: PlannedMask[]
+  treatments: Map<number, ColumnTreatment>
+  codec: 'binary' | 'text'
+  /** Why not binary. */
+  codecReason: string | undefined
+  /** Masked partition keys move rows: they go in through this partitioned table. */
+  into: Table
+}
+
+export interface PlanRequest {
+  rules: RuleFile
+  catalog: Catalog
+  masks: ReadonlyMap<string, MaskDefinition>
+  /** 32 secret bytes. */
+  masterKey: Uint8Array
+  encodable: (codePoint: number) => boolean
+  /** Tables whose rows are left out, by oid. */
+  skip: ReadonlySet<number>
+}
+
+/** Most rows that a heap page of 8 KiB can hold (MaxHeapTuplesPerPage). */
+const ROWS_PER_PAGE = 291
+
+/**
+ * Resolves rules against the catalog: the census, then every mask prepared for its column.
+ *
+ * @throws Failure `config` for rules that do not fit the catalog; `refused` for undecided columns and for masks
+ *   that cannot fit a type, a length, a NOT NULL or a unique index
+ */
+export async function planMasks(request: PlanRequest): Promise<TablePlan[]> {
+  const decisions = matchRules(request.rules, request.catalog)
+  const treated = decideColumns(request.catalog, decisions, request.rules.path)
+  for (const entry of treated) if (request.skip.has(entry.table.oid)) entry.rows = 'none'
+
+  const drafts = treated.map((entry) => draftTable(entry, request))
+  const domains = describeDomains(drafts)
+  for (const draft of drafts) {
+    if (draft.plan.rows === 'copied') await prepareTable(draft, domains, request)
+  }
+  const plans = drafts.map((draft) => draft.plan)
+  routeMovedRows(plans)
+  for (const plan of plans) refuseLostUniqueness(plan)
+  return plans
+}
+
+interface MaskDraft {
+  column: Column
+  treatment: Extract<ColumnTreatment, { kind: 'mask' }>
+  definition: MaskDefinition
+  typeClass: TypeClass
+}
+
+interface TableDraft {
+  plan: TablePlan
+  masks: MaskDraft[]
+}
+
+function draftTable(entry: TreatedTable, request: PlanRequest): TableDraft {
+  const { table } = entry
+  const masks: MaskDraft[] = []
+  for (const column of table.columns) {
+    const treatment = entry.columns.get(column.number)
+    if (treatment?.kind !== 'mask' || entry.rows === 'none') continue
+    const definition = request.masks.get(treatment.rule.mask)
+    if (!definition) throw new Error(`no definition of mask ${treatment.rule.mask}`)
+    refuseNull(table, column, treatment.rule)
+    masks.push({
+      column,
+      treatment,
+      definition,
+      typeClass: maskedAs(table, column, definition, treatment.rule),
+    })
+  }
+  const plan: TablePlan = {
+    table,
+    rows: entry.rows,
+    where: entry.where,
+    conditions: [],
+    columns: [],
+    head: 0,
+    masks: [],
+    treatments: entry.columns,
+    codec: 'binary',
+    codecReason: undefined,
+    into: table,
+  }
+  return { plan, masks }
+}
+
+/** For people: `rules.yaml:12:5: public.contact.email`. */
+export function describeColumn(table: Table, column: Column, rule: ColumnRule): string {
+  return `${formatPlace(rule.place)}: ${showName(table)}.${showIdentifier(column.name)}`
+}
+
+function refuseNull(table: Table, column: Column, rule: ColumnRule): void {
+  if (rule.mask !== 'null' || !column.notNull) return
+  throw new Failure(
+    'refused',
+    `${describeColumn(table, column, rule)} is NOT NULL and cannot be masked with null`,
+    {
+      hint: 'use fixed with a value, or another mask',
+    },
+  )
+}
+
+function maskedAs(
+  table: Table,
+  column: Column,
+  definition: MaskDefinition,
+  rule: ColumnRule,
+): TypeClass {
+  if (definition.types.includes(column.typeClass)) return column.typeClass
+  if (definition.anyTypeAsText) return 'text'
+  throw new Failure(
+    'refused',
+    `${describeColumn(table, column, rule)} has type ${column.typeName}, which ${definition.name} cannot mask`,
+    {
+      hint: `${definition.name} masks ${definition.types.join(', ')}; null, fixed and function: take any type`,
+    },
+  )
+}
+
+/** What the columns of one domain have in common. */
+interface Domain {
+  maxChars: number | undefined
+  unique: boolean
+  rows: number
+}
+
+function describeDomains(drafts: TableDraft[]): Map<string, Domain> {
+  const domains = new Map<string, Domain>()
+  for (const { plan, masks } of drafts) {
+    for (const { column, treatment } of masks) {
+      const name = domainOf(treatment.rule)
+      const domain = domains.get(name) ?? { maxChars: undefined, unique: false, rows: 0 }
+      domains.set(name, domain)
+      if (column.maxChars !== undefined) {
+        domain.maxChars = Math.min(domain.maxChars ?? Infinity, column.maxChars)
+      }
+      domain.unique ||= needsDistinct(plan.table, column)
+      domain.rows += mostRows(plan.table)
+    }
+  }
+  return domains
+}
+
+function needsDistinct(table: Table, column: Column): boolean {
+  return table.uniqueIndexes.some((index) => index.columns.includes(column.number))
+}
+
+/** A bound that holds without counting: statistics may be old. */
+function mostRows(table: Table): number {
+  return table.isHeap ? table.pages * ROWS_PER_PAGE : Math.max(table.estimatedRows * 2, 1_000_000)
+}
+
+async function prepareTable(
+  { plan, masks }: TableDraft,
+  domains: Map<string, Domain>,
+  request: PlanRequest,
+): Promise<void> {
+  const { table } = plan
+  const writable = table.columns.filter((column) => !column.generated)
+  plan.conditions = [...new Set(masks.flatMap(({ treatment }) => treatment.rule.when ?? []))]
+  const head = masks.map(({ column }) => column)
+  const fieldOf = (column: Column) => {
+    if (!head.includes(column)) head.push(column)
+    return plan.conditions.length + head.indexOf(column)
+  }
+  const companions: Record<string, number> = {}
+  for (const { column, treatment } of masks) companions[treatment.rule.mask] ??= fieldOf(column)
+
+  for (const { column, treatment, definition, typeClass } of masks) {
+    const { rule } = treatment
+    const name = domainOf(rule)
+    const domain = domains.get(name) as Domain
+    const prepared = await prepare(table, column, rule, () =>
+      definition.prepare({
+        options: {
+          ...rule.options,
+          ...(rule.normalize !== undefined && { normalize: rule.normalize }),
+        },
+        type: typeClass,
+        maxChars: domain.maxChars,
+        unique: domain.unique,
+        rows: domain.rows,
+        locale: request.rules.locale,
+        encodable: request.encodable,
+        key: deriveKey(request.masterKey, `domain ${name}`),
+        companions,
+        column: (wanted) => {
+          const neighbour = writable.find((other) => other.name === wanted)
+          return neighbour && fieldOf(neighbour)
+        },
+      }),
+    )
+    plan.masks.push({
+      column,
+      rule,
+      domain: name,
+      follows: treatment.follows,
+      field: fieldOf(column),
+      condition: rule.when === undefined ? -1 : plan.conditions.indexOf(rule.when),
+      prepared,
+      typeClass,
+    })
+  }
+  plan.columns = [...head, ...writable.filter((column) => !head.includes(column))]
+  plan.head = head.length
+  chooseCodec(plan)
+}
+
+async function prepare(
+  table: Table,
+  column: Column,
+  rule: ColumnRule,
+  run: () => PreparedMask | Promise<PreparedMask>,
+): Promise<PreparedMask> {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.kind, `${describeColumn(table, column, rule)}: ${error.message}`, {
+      ...(error.hint && { hint: error.hint }),
+      cause: error,
+    })
+  }
+}
+
+function chooseCodec(plan: TablePlan): void {
+  const plain = plan.columns.find((column) => column.textOnly !== undefined)
+  const asText = plan.masks.find(
+    (mask) => mask.typeClass === 'text' && mask.column.typeClass !== 'text',
+  )
+  if (plain) plan.codecReason = `${showIdentifier(plain.name)}: ${plain.textOnly}`
+  else if (asText)
+    plan.codecReason = `${showIdentifier(asText.column.name)}: ${asText.rule.mask} works on text`
+  plan.codec = plan.codecReason === undefined ? 'binary' : 'text'
+}
+
+/** A row whose partition key is masked may belong to another partition: the root sorts it in. */
+function routeMovedRows(plans: TablePlan[]): void {
+  const byOid = new Map(plans.map((plan) => [plan.table.oid, plan.table]))
+  for (const plan of plans) {
+    if (!plan.table.isPartition) continue
+    const masked = new Set(plan.masks.map((mask) => mask.column.name))
+    let current: Table | undefined = plan.table
+    while ((current = byOid.get(current.parents[0] ?? -1))) {
+      const key = current.partitionKey
+      const parent: Table = current
+      const moves =
+        key === null
+          ? masked.size > 0
+          : parent.columns.some((column) => key.includes(column.number) && masked.has(column.name))
+      if (moves) plan.into = parent
+      if (!current.isPartition) break
+    }
+  }
+}

@@ -1,0 +1,194 @@
+import pg from 'pg'
+import { parse, toClientConfig } from 'pg-connection-string'
+import { Failure, type FailureKind } from '../errors.ts'
+
+/** A PostgreSQL database that can be connected to. Plain data: it travels to workers by IPC, never by argument. */
+export interface Endpoint {
+  config: pg.ClientConfig
+  /** The connection string without its password, for people. */
+  label: string
+  /** Which side it is; decides the kind of failure. */
+  side: 'source' | 'sink'
+}
+
+/** Seconds to wait for a server before giving up. */
+const CONNECT_TIMEOUT = 15
+
+/**
+ * Reads a connection string (`postgres://…`, libpq's environment variables fill the gaps).
+ *
+ * @throws Failure `usage` where it is not one
+ */
+export function parseEndpoint(url: string, side: Endpoint['side']): Endpoint {
+  let config: pg.ClientConfig | undefined
+  try {
+    config = /^(postgres|postgresql|socket):/.test(url) ? toClientConfig(parse(url)) : undefined
+  } catch {
+    config = undefined
+  }
+  if (!config) {
+    throw new Failure(
+      'usage',
+      `the ${side === 'source' ? 'source' : 'target'} is not a connection string`,
+      {
+        hint: 'write it like postgres://user@host:5432/database',
+      },
+    )
+  }
+  return describe({ ...config, port: config.port ?? Number(process.env['PGPORT'] ?? 5432) }, side)
+}
+
+function describe(config: pg.ClientConfig, side: Endpoint['side']): Endpoint {
+  const user = config.user ? `${encodeURIComponent(config.user)}@` : ''
+  const host = config.host ?? process.env['PGHOST'] ?? 'localhost'
+  const database = config.database ?? config.user ?? ''
+  const where = host.startsWith('/') ? `localhost${host}` : host
+  return { config, side, label: `postgres://${user}${where}:${config.port}/${database}` }
+}
+
+/** The same server and credentials, another database. */
+export function withDatabase(endpoint: Endpoint, database: string): Endpoint {
+  return describe({ ...endpoint.config, database }, endpoint.side)
+}
+
+/** Settings every session of ours begins with: values print and parse the same way everywhere. */
+const SESSION = [
+  "SET datestyle = 'ISO, YMD'",
+  "SET intervalstyle = 'postgres'",
+  "SET timezone = 'UTC'",
+  'SET extra_float_digits = 3',
+  "SET bytea_output = 'hex'",
+  "SET xmloption = 'content'",
+  "SET search_path = ''",
+  'SET statement_timeout = 0',
+  'SET lock_timeout = 0',
+  'SET idle_in_transaction_session_timeout = 0',
+]
+
+/**
+ * Connects and puts the session into a known state.
+ *
+ * A connection that breaks later shows in the query that is under way; the client has an error
+ * listener so that an idle break ends nothing by itself.
+ *
+ * @param purpose shown in `application_name`
+ * @throws Failure `source` or `sink` where the server cannot be reached or refuses
+ */
+export async function openClient(endpoint: Endpoint, purpose: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    ...endpoint.config,
+    application_name: `pgveil ${purpose}`,
+    connectionTimeoutMillis: CONNECT_TIMEOUT * 1000,
+    keepAlive: true,
+  })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query(SESSION.join(';'))
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw connectFailure(endpoint, error)
+  }
+  return client
+}
+
+function connectFailure(endpoint: Endpoint, error: unknown): Failure {
+  const code = errorCode(error)
+  const reason =
+    CONNECT_REASONS[code] ?? (error instanceof Error ? firstLine(error.message) : 'unknown error')
+  const hint = CONNECT_HINTS[code]
+  return new Failure(endpoint.side, `cannot connect to ${endpoint.label}: ${reason}`, {
+    cause: error,
+    ...(hint && { hint }),
+  })
+}
+
+const CONNECT_REASONS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'no server answers there',
+  ENOTFOUND: 'no such host',
+  EAI_AGAIN: 'the host name cannot be looked up',
+  ETIMEDOUT: 'the server does not answer',
+  ECONNRESET: 'the server closed the connection',
+  '28P01': 'wrong password or unknown user',
+  '28000': 'the server refuses this user',
+  '3D000': 'no such database',
+  '53300': 'the server has no connection left',
+  '57P03': 'the server is starting up or shutting down',
+}
+
+const CONNECT_HINTS: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'check host and port, and that the server runs and listens there',
+  ENOTFOUND: 'check the host name',
+  '28P01': 'check user and password; PGPASSWORD and ~/.pgpass are read too',
+  '28000': 'check user, database and pg_hba.conf',
+  '3D000': 'check the database name',
+}
+
+/** SQLSTATE or system error code; empty where there is none. */
+export function errorCode(error: unknown): string {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return ''
+  return String(error.code)
+}
+
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? ''
+}
+
+/**
+ * SQLSTATE classes whose primary message may quote a value of a row (data exceptions, constraint
+ * violations, encoding) and so is never shown.
+ */
+const QUOTES_ROWS = /^(22|23|42P17|P0|XX)/
+
+/** What PostgreSQL said, without anything that could be a row value. */
+export function describeError(error: unknown): string {
+  const code = errorCode(error)
+  if (!(error instanceof Error)) return 'unknown error'
+  if (!/^[0-9A-Z]{5}$/.test(code)) return CONNECT_REASONS[code] ?? firstLine(error.message)
+  const { constraint, column, table, schema } = error as pg.DatabaseError
+  const what = QUOTES_ROWS.test(code)
+    ? (STATES[code] ?? 'the server refuses a value')
+    : firstLine(error.message)
+  const where = [
+    constraint && `constraint ${constraint}`,
+    column && `column ${column}`,
+    table && `table ${schema ? `${schema}.` : ''}${table}`,
+  ].filter(Boolean)
+  return `${what} (SQLSTATE ${code}${where.length ? `, ${where.join(', ')}` : ''})`
+}
+
+const STATES: Readonly<Record<string, string>> = {
+  '22001': 'a value is too long for its type',
+  '22003': 'a number is out of range',
+  '22007': 'a date or time is malformed',
+  '22008': 'a date or time is out of range',
+  '22021': 'bytes that are no text in this encoding',
+  '22P02': 'a value is malformed for its type',
+  '22P03': 'a value is malformed in binary form',
+  '22P05': 'a character has no equivalent in the encoding of the target',
+  '23502': 'a NULL where the column is NOT NULL',
+  '23503': 'a foreign key points to a row that is not there',
+  '23505': 'two rows with one key under a unique constraint',
+  '23514': 'a row violates a check',
+  '23P01': 'rows conflict under an exclusion constraint',
+}
+
+/**
+ * Wraps whatever a server or its connection threw while `doing`, keeping a Failure as it is.
+ */
+export function serverFailure(side: FailureKind, doing: string, error: unknown): Failure {
+  if (error instanceof Failure) return error
+  const hint = SERVER_HINTS[errorCode(error)]
+  return new Failure(side, `cannot ${doing}: ${describeError(error)}`, {
+    cause: error,
+    ...(hint && { hint }),
+  })
+}
+
+const SERVER_HINTS: Readonly<Record<string, string>> = {
+  '42501': 'grant this user the missing right; reading production needs pg_read_all_data',
+  '53100': 'free space on the server and run again',
+  '53200': 'the server is out of memory',
+  '57P01': 'the server ended the session; see its log',
+  '55000': 'see the log of the server',
+}

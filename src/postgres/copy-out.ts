@@ -1,0 +1,221 @@
+import type { Connection, Submittable } from 'pg'
+import type { Socket } from 'node:net'
+import { Failure } from '../errors.ts'
+
+/**
+ * Takes the rows of a COPY … TO STDOUT off the wire.
+ *
+ * The server sends each row as one CopyData message (PostgreSQL's protocol documentation, "COPY
+ * Operations"). Offsets are into `chunk`, which is valid only during the call.
+ */
+export interface RowConsumer {
+  /** Called with whole messages: `count` contiguous CopyData messages, framing included. */
+  rows(chunk: Buffer, start: number, end: number): void
+  /** A message that does not lie in one chunk begins; `size` is that of its content in bytes. */
+  begin(size: number): void
+  /** The next bytes of that message's content; with `last`, it is complete. */
+  part(chunk: Buffer, start: number, end: number, last: boolean): void
+  /** False: nothing more is wanted until `onDrain` is called. Asked after each chunk. */
+  ready(): boolean
+  onDrain: (() => void) | undefined
+}
+
+const COPY_DATA = 0x64 // d
+const COPY_DONE = 0x63 // c
+const COPY_OUT_RESPONSE = 0x48 // H
+const ERROR_RESPONSE = 0x45 // E
+const HEADER = 5
+
+/** What lies between pg's client and its socket, as far as we use it. */
+interface WireConnection extends Connection {
+  stream: Socket
+  query(text: string): void
+}
+
+/**
+ * A COPY … TO STDOUT query for `pg.Client#query` that reads the socket itself: no object, no copy and
+ * no event per row. Everything that is not row traffic goes back to pg's own parser.
+ *
+ * `finished` resolves with the row count of the server's command tag; it rejects when the server reports an
+ * error, when the connection ends before the copy does, or when the consumer throws.
+ */
+export class CopyOut implements Submittable {
+  readonly finished: Promise<number>
+  /** CopyData messages seen so far: rows, and with the binary format its trailer. */
+  messages = 0
+  readonly #sql: string
+  readonly #consumer: RowConsumer
+  #resolve: (rows: number) => void = () => {}
+  #reject: (error: unknown) => void = () => {}
+  #stream: Socket | undefined
+  #pgListener: ((chunk: Buffer) => void) | undefined
+  #rowCount = 0
+  #sawDone = false
+  #error: unknown
+  /** Bytes of a message header that was split over chunks. */
+  readonly #header = Buffer.alloc(HEADER)
+  #headerLength = 0
+  /** Content bytes still to come of the message in hand, and its type. */
+  #remaining = 0
+  #type = 0
+
+  constructor(sql: string, consumer: RowConsumer) {
+    this.#sql = sql
+    this.#consumer = consumer
+    this.finished = new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+    })
+    this.finished.catch(() => {})
+  }
+
+  /** Called by pg when the query's turn comes. */
+  submit(connection: Connection): void {
+    const wire = connection as WireConnection
+    this.#stream = wire.stream
+    this.#pgListener = wire.stream.listeners('data')[0] as (chunk: Buffer) => void
+    wire.stream.removeListener('data', this.#pgListener)
+    wire.stream.on('data', this.#onData)
+    this.#consumer.onDrain = () => this.#stream?.resume()
+    wire.query(this.#sql)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    try {
+      this.#scan(chunk)
+    } catch (error) {
+      // The consumer failed: drop the connection, since the rest of the copy is of no use.
+      this.#error ??= error
+      this.#detach()
+      this.#stream?.destroy()
+      this.#reject(error)
+      return
+    }
+    if (this.#pgListener && !this.#consumer.ready()) this.#stream?.pause()
+  }
+
+  #scan(chunk: Buffer): void {
+    const end = chunk.length
+    let position = 0
+    let runStart = 0
+    while (position < end) {
+      if (this.#remaining > 0) {
+        const size = Math.min(this.#remaining, end - position)
+        this.#remaining -= size
+        this.#content(chunk, position, position + size)
+        position += size
+        runStart = position
+        continue
+      }
+      if (this.#headerLength > 0 || end - position < HEADER) {
+        position += this.#gatherHeader(chunk, position)
+        runStart = position
+        if (this.#headerLength < HEADER) return
+        this.#headerLength = 0
+        if (this.#handsOver(this.#header[0] as number)) {
+          this.#detachWith(this.#header, chunk.subarray(position))
+          return
+        }
+        this.#startMessage(this.#header[0] as number, this.#header.readUInt32BE(1) - 4)
+        continue
+      }
+      const type = chunk[position] as number
+      const size =
+        ((chunk[position + 1] as number) << 24) |
+        ((chunk[position + 2] as number) << 16) |
+        ((chunk[position + 3] as number) << 8) |
+        (chunk[position + 4] as number)
+      if (type === COPY_DATA) {
+        if (position + 1 + size <= end) {
+          position += 1 + size
+          this.messages++
+          continue
+        }
+        if (position > runStart) this.#consumer.rows(chunk, runStart, position)
+      } else {
+        if (position > runStart) this.#consumer.rows(chunk, runStart, position)
+        if (this.#handsOver(type)) {
+          this.#detachWith(chunk.subarray(position))
+          return
+        }
+      }
+      position += HEADER
+      runStart = position
+      this.#startMessage(type, (size >>> 0) - 4)
+    }
+    if (end > runStart) this.#consumer.rows(chunk, runStart, end)
+  }
+
+  #gatherHeader(chunk: Buffer, position: number): number {
+    const taken = Math.min(HEADER - this.#headerLength, chunk.length - position)
+    chunk.copy(this.#header, this.#headerLength, position, position + taken)
+    this.#headerLength += taken
+    return taken
+  }
+
+  /** Messages that end the row traffic: the rest of the conversation is pg's. */
+  #handsOver(type: number): boolean {
+    if (type === COPY_DONE) this.#sawDone = true
+    return type === COPY_DONE || type === ERROR_RESPONSE
+  }
+
+  #startMessage(type: number, size: number): void {
+    this.#type = type
+    this.#remaining = size
+    if (type === COPY_DATA) {
+      this.messages++
+      this.#consumer.begin(size)
+    } else if (type !== COPY_OUT_RESPONSE) {
+      const header = Buffer.alloc(HEADER)
+      header[0] = type
+      header.writeUInt32BE(size + 4, 1)
+      this.#pgListener?.(header)
+    }
+  }
+
+  #content(chunk: Buffer, start: number, end: number): void {
+    if (this.#type === COPY_DATA) {
+      this.#consumer.part(chunk, start, end, this.#remaining === 0)
+    } else if (this.#type !== COPY_OUT_RESPONSE) {
+      this.#pgListener?.(Buffer.from(chunk.subarray(start, end)))
+    }
+  }
+
+  #detachWith(...rest: Buffer[]): void {
+    const listener = this.#pgListener
+    this.#detach()
+    for (const bytes of rest) if (bytes.length > 0) listener?.(Buffer.from(bytes))
+  }
+
+  #detach(): void {
+    const stream = this.#stream
+    if (!stream || !this.#pgListener) return
+    stream.removeListener('data', this.#onData)
+    stream.on('data', this.#pgListener)
+    this.#pgListener = undefined
+    this.#consumer.onDrain = undefined
+    stream.resume()
+  }
+
+  /** Called by pg on an error of the server or the connection. */
+  handleError(error: unknown): void {
+    this.#error ??= error
+    this.#detach()
+    this.#reject(this.#error)
+  }
+
+  /** Called by pg with the command tag. */
+  handleCommandComplete(message: { text: string }): void {
+    this.#rowCount = Number(/^COPY (\d+)$/.exec(message.text)?.[1] ?? Number.NaN)
+  }
+
+  /** Called by pg when the server is ready for the next query. */
+  handleReadyForQuery(): void {
+    if (this.#error !== undefined) return
+    if (!this.#sawDone || Number.isNaN(this.#rowCount)) {
+      this.#reject(new Failure('source', 'the copy from the source ended without its end mark'))
+    } else {
+      this.#resolve(this.#rowCount)
+    }
+  }
+}

@@ -1,0 +1,180 @@
+import { execFile } from 'node:child_process'
+import { readdir } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import { Failure } from '../errors.ts'
+import type { Endpoint } from './connect.ts'
+import { runNative } from './pg-dump-native.ts'
+import { runWasm, WASM_VERSION } from './pg-dump-wasm.ts'
+
+/** Which pg_dump to use; `auto` takes the native one where one is new enough. */
+export type DumperChoice = 'native' | 'wasm' | 'auto'
+
+/** A pg_dump that can read the server. */
+export type Dumper =
+  { form: 'native'; path: string; version: string } | { form: 'wasm'; version: string }
+
+export interface DumpRequest {
+  endpoint: Endpoint
+  dumper: Dumper
+  /** Exported by a session that stays open. */
+  snapshot: string
+  section: 'pre-data' | 'post-data'
+  /** The server's encoding is SQL_ASCII: bytes come as they are stored, and must be UTF-8. */
+  sqlAscii?: boolean
+  signal?: AbortSignal
+}
+
+/** Where packages put client tools besides PATH; `*` stands for one name. */
+const DIRECTORIES = [
+  '/usr/lib/postgresql/*/bin',
+  '/usr/pgsql-*/bin',
+  '/usr/libexec/postgresql*',
+  '/opt/homebrew/opt/libpq/bin',
+  '/opt/homebrew/opt/postgresql@*/bin',
+  '/usr/local/opt/libpq/bin',
+  '/usr/local/opt/postgresql@*/bin',
+  '/Applications/Postgres.app/Contents/Versions/*/bin',
+]
+
+/**
+ * Chooses the pg_dump for a server: the native one with the least major that is not below the
+ * server's, else the WebAssembly one.
+ *
+ * @param path directories to search besides the usual ones, like PATH
+ * @throws Failure `source` where none can read such a server
+ */
+export async function chooseDumper(
+  serverMajor: number,
+  preferred: DumperChoice = 'auto',
+  path = process.env['PATH'] ?? '',
+): Promise<Dumper> {
+  const natives = preferred === 'wasm' ? [] : await nativeDumpers(path)
+  const fit = natives.filter(({ version }) => majorOf(version) >= serverMajor)
+  const [best] = fit.toSorted((a, b) => majorOf(a.version) - majorOf(b.version))
+  if (best) return best
+  if (preferred !== 'native' && majorOf(WASM_VERSION) >= serverMajor) {
+    return { form: 'wasm', version: WASM_VERSION }
+  }
+  const found = [...new Set(natives.map(({ version }) => version))].join(', ')
+  throw new Failure('source', `no pg_dump can read a server of version ${serverMajor}`, {
+    hint: `install the PostgreSQL client tools of version ${serverMajor} or newer${found && `; found ${found}`}`,
+  })
+}
+
+/** Like `pg_dump 15.18 (native)`. */
+export function describeDumper({ form, version }: Dumper): string {
+  return `pg_dump ${version} (${form === 'native' ? 'native' : 'WebAssembly'})`
+}
+
+function majorOf(version: string): number {
+  return Number.parseInt(version, 10)
+}
+
+async function nativeDumpers(path: string): Promise<(Dumper & { form: 'native' })[]> {
+  // the tools of other programs run over a Unix socket, which Windows lacks in libpq's form
+  if (process.platform === 'win32') return []
+  const usual = await Promise.all(DIRECTORIES.map(expand))
+  // Debian's pg_dump on PATH is a script that chooses a version by itself: the programs come first
+  const directories = new Set([...usual.flat(), ...path.split(delimiter).filter(Boolean)])
+  const found = await Promise.all([...directories].map(probe))
+  return found.filter((dumper) => dumper !== undefined)
+}
+
+/** The directories that a pattern with at most one `*` stands for. */
+async function expand(pattern: string): Promise<string[]> {
+  const parts = pattern.split('/')
+  const at = parts.findIndex((part) => part.includes('*'))
+  if (at < 0) return [pattern]
+  const parent = parts.slice(0, at).join('/')
+  const prefix = (parts[at] ?? '').replace('*', '')
+  const names = await readdir(parent).catch(() => [])
+  return names
+    .filter((name) => name.startsWith(prefix))
+    .map((name) => join(parent, name, ...parts.slice(at + 1)))
+}
+
+async function probe(directory: string): Promise<(Dumper & { form: 'native' }) | undefined> {
+  const path = join(directory, 'pg_dump')
+  try {
+    const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: 10_000 })
+    const version = /\(PostgreSQL\) (\d+\S*)/.exec(stdout)?.[1]
+    return version ? { form: 'native', path, version } : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Characters at the end of a dump among which pg_dump says that it is complete. */
+const FOOT = 300
+
+/**
+ * Reads the structure of a database as plain SQL, as of a snapshot: no rows, no owners, no privileges and
+ * no statistics.
+ *
+ * @throws Failure `source` where pg_dump or its connection fails
+ * @throws the signal's reason where it is aborted
+ */
+export async function dumpStructure(request: DumpRequest): Promise<string> {
+  const { endpoint, dumper, signal } = request
+  const args = dumpArguments(request)
+  const outcome =
+    dumper.form === 'native'
+      ? await runNative(endpoint, dumper.path, args, signal)
+      : await runWasm(endpoint, args, signal)
+  if ('error' in outcome) throw dumpFailure(endpoint, outcome.error)
+  if (outcome.text.includes('\ufffd') && request.sqlAscii) {
+    throw new Failure(
+      endpoint.side,
+      `the structure of ${endpoint.label} has names or texts that are not UTF-8, in a database of encoding SQL_ASCII`,
+    )
+  }
+  if (!outcome.text.slice(-FOOT).includes('PostgreSQL database dump complete')) {
+    throw new Failure(endpoint.side, `pg_dump did not finish the structure of ${endpoint.label}`)
+  }
+  return outcome.text
+}
+
+function dumpArguments({ snapshot, section, sqlAscii }: DumpRequest): string[] {
+  return [
+    '--schema-only',
+    `--section=${section}`,
+    `--snapshot=${snapshot}`,
+    `--encoding=${sqlAscii ? 'SQL_ASCII' : 'UTF8'}`,
+    '--no-owner',
+    '--no-privileges',
+    '--no-publications',
+    '--no-subscriptions',
+    '--no-security-labels',
+    '--no-tablespaces',
+    '--no-password',
+    // a table that someone alters is not waited for without end
+    '--lock-wait-timeout=60s',
+  ]
+}
+
+/** The first error that pg_dump tells of; details and queries that follow it are left out. */
+function dumpFailure(endpoint: Endpoint, stderr: string): Failure {
+  const said = /pg_dump: error: ([\s\S]*?)(?=\n|pg_dump: |$)/.exec(stderr)?.[1]
+  const message = said ?? 'it gave no reason'
+  const hint = hintFor(message)
+  return new Failure(endpoint.side, `pg_dump cannot read ${endpoint.label}: ${message.trim()}`, {
+    ...(hint && { hint }),
+  })
+}
+
+function hintFor(message: string): string | undefined {
+  if (message.includes('max_locks_per_transaction')) {
+    return 'raise max_locks_per_transaction on the server'
+  }
+  if (message.includes('out of shared memory')) {
+    return 'the database has more tables than the server can lock at once: raise max_locks_per_transaction on it'
+  }
+  if (message.includes('permission denied')) {
+    return 'grant this user the missing right; reading production needs pg_read_all_data'
+  }
+  if (message.includes('statement timeout') || message.includes('lock timeout')) {
+    return 'another session has altered a table for a minute without committing; run again when it has ended'
+  }
+  return undefined
+}

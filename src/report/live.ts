@@ -1,0 +1,119 @@
+import { padEnd, padStart, truncate, visible, width } from './display.ts'
+import { clock, count, plural, size } from './numbers.ts'
+import type { DisplayOptions } from './plain.ts'
+import type { Progress, Running } from './progress.ts'
+import { PHASES, type Display } from './text.ts'
+
+const FRAME = 100
+/** Without news the clock still runs. */
+const IDLE_FRAME = 1_000
+const LONGEST_NAME = 40
+
+/**
+ * For a terminal: the phase and a line for each running table, redrawn in place below the lines that
+ * stay. Each frame is one write. The cursor is left visible, at the start of the line below, so that
+ * even a process that is killed leaves a usable terminal.
+ */
+export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptions): Display {
+  let progress: Progress | undefined
+  let drawn: number[] = []
+  let drawnColumns = terminal().columns
+  let drawnAt = Number.NEGATIVE_INFINITY
+  let stale = false
+  let closed = false
+
+  /**
+   * Moves to the first drawn line. A terminal that became narrower has wrapped the lines, and remembers
+   * that they belong together until they are cleared.
+   */
+  const rewind = (): string => {
+    const { columns } = terminal()
+    const clear = columns === drawnColumns ? '' : '\x1b[J'
+    drawnColumns = columns
+    const lines = drawn.reduce((sum, w) => sum + Math.max(1, Math.ceil(w / columns)), 0)
+    return lines === 0 ? '' : `\x1b[${lines}A\r${clear}`
+  }
+  const frame = (): string[] => {
+    if (closed || !progress) return []
+    const { columns, rows } = terminal()
+    return compose(progress, now(), rows - 2).map((text) => truncate(text, columns - 1))
+  }
+  /**
+   * Replaces the last frame by `above`, which stays, and a new frame. Lines are overwritten one by one:
+   * clearing from the top of the screen would make tmux keep each frame in its history.
+   */
+  const draw = (above: readonly string[] = []): void => {
+    stale = false
+    drawnAt = now()
+    const [head, ...lines] = frame()
+    const texts = head === undefined ? [] : [head, ...lines]
+    const styled = head === undefined ? [] : [style.bold(head), ...lines]
+    const blank = drawn.slice(above.length + texts.length).map(() => '')
+    const all = [...above, ...styled, ...blank].map((text) => `${text}\x1b[K\n`).join('')
+    const back = blank.length > 0 ? `\x1b[${blank.length}A` : ''
+    const rest = all === '' || drawn.length === 0 ? '' : '\x1b[J'
+    const text = `${rewind()}${all}${back}${rest}`
+    drawn = texts.map(width)
+    if (text !== '') stderr.write(text)
+  }
+  const timer = setInterval(() => {
+    if (stale || (progress?.phase && now() - drawnAt >= IDLE_FRAME)) draw()
+  }, FRAME).unref()
+
+  return {
+    style,
+    now,
+    line(text) {
+      draw([text])
+    },
+    update(_event, state) {
+      progress = state
+      if (now() - drawnAt >= FRAME) draw()
+      else stale = true
+    },
+    close() {
+      if (closed) return
+      closed = true
+      clearInterval(timer)
+      draw()
+    },
+  }
+}
+
+/** The lines of one frame, at most `most`, not cut to the terminal's width yet. */
+function compose(progress: Progress, at: number, most: number): string[] {
+  if (!progress.phase) return []
+  const elapsed = (at - progress.phaseStart) / 1000
+  if (progress.phase !== 'rows') return [`${PHASES[progress.phase]}  ${clock(elapsed)}`]
+  const { done } = progress
+  const parts = [
+    `${PHASES.rows}  ${clock(elapsed)}`,
+    `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
+    size(progress.bytes),
+    `${size(progress.rate)}/s`,
+  ]
+  if (done !== undefined) parts.push(`${Math.floor(done * 100)}%`)
+  if (done && elapsed > 3) parts.push(`ETA ${clock((elapsed * (1 - done)) / done)}`)
+  const { running } = progress
+  const shown = running.length > most - 1 ? running.slice(0, Math.max(0, most - 2)) : running
+  const lines = [parts.join('  '), ...tableLines(shown)]
+  const more = running.length - shown.length
+  if (more > 0) lines.push(`  and ${plural(more, 'more table')}`)
+  return lines
+}
+
+function tableLines(running: readonly Running[]): string[] {
+  const names = running.map(({ table }) => truncate(visible(table), LONGEST_NAME))
+  const longest = Math.max(...names.map(width), 0)
+  return running.map(({ rows, rate, done, left }, i) =>
+    [
+      `  ${padEnd(names[i] ?? '', longest)}`,
+      padStart(plural(rows, 'row'), 16),
+      padStart(done === undefined ? '' : `${Math.floor(done * 100)}%`, 4),
+      padStart(`${size(rate)}/s`, 11),
+      left === undefined ? '' : `ETA ${clock(left)}`,
+    ]
+      .join('  ')
+      .trimEnd(),
+  )
+}

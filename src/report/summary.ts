@@ -1,0 +1,127 @@
+import { visible, width } from './display.ts'
+import type { CopyReport, PlanEvent, PlannedColumn, PlannedTable } from './events.ts'
+import { grid, type GridColumn } from './grid.ts'
+import { count, duration, plural, size } from './numbers.ts'
+import type { Style } from './style.ts'
+
+const SHOWN_WARNINGS = 10
+
+/** The plan in full: a line for each table, below it one for each column. */
+export function planText(plan: PlanEvent, style: Style): string {
+  const lines = [planLine(plan), '']
+  for (const table of plan.tables) {
+    lines.push(style.bold(visible(table.table)) + style.dim(`  ${actionOf(table)}`))
+    if (table.action === 'omit') continue
+    const rows = table.columns.map((column) => [
+      visible(column.column),
+      column.type,
+      column.treatment,
+      notesOf(column),
+    ])
+    const [, ...body] = grid([{ title: '' }, { title: '' }, { title: '' }, { title: '' }], rows)
+    for (const line of body) lines.push(`  ${line}`)
+  }
+  return `${lines.join('\n')}\n`
+}
+
+/** One line on what is about to be copied. */
+export function planLine({ source, target, serverVersion, structureBy, tables }: PlanEvent) {
+  const copied = tables.filter(({ action }) => action === 'rows')
+  const omitted = tables.length - copied.length
+  const bytes = copied.reduce((sum, table) => sum + table.bytes, 0)
+  const what = [plural(copied.length, 'table'), size(bytes)]
+  if (omitted > 0) what.push(`${count(omitted)} without rows`)
+  return visible(
+    `${source} → ${target}: ${what.join(', ')}; PostgreSQL ${serverVersion}, structure by ${structureBy}`,
+  )
+}
+
+/** The report of a finished copy; the table of tables is made to fit `columns` where it can. */
+export function reportText(report: CopyReport, style: Style, columns: number): string {
+  const lines = [
+    style.bold(
+      visible(`copied ${report.source} → ${report.target} in ${duration(report.seconds)}`),
+    ),
+    '',
+    ...tablesOf(report, style, columns),
+  ]
+  if (report.omitted.length > 0)
+    lines.push('', `without rows: ${report.omitted.map(visible).join(', ')}`)
+  const phases = Object.entries(report.phases).map(([name, s]) => `${name} ${duration(s)}`)
+  if (phases.length > 0) lines.push('', `phases: ${phases.join(', ')}`)
+  if (report.previous !== undefined)
+    lines.push('', `previous database kept as ${visible(report.previous)}`)
+  lines.push(...warningsOf(report.warnings, style))
+  return `${lines.join('\n')}\n`
+}
+
+function tablesOf(
+  { tables, rows, bytes, seconds }: CopyReport,
+  style: Style,
+  columns: number,
+): string[] {
+  const titles: GridColumn[] = [
+    { title: 'table' },
+    { title: 'rows', align: 'right' },
+    { title: 'bytes', align: 'right' },
+    { title: 'seconds', align: 'right' },
+    { title: 'codec' },
+  ]
+  const cells = tables.map((table) => [
+    visible(table.table),
+    count(table.rows),
+    size(table.bytes),
+    table.seconds.toFixed(1),
+    table.codec,
+  ])
+  cells.push([plural(tables.length, 'table'), count(rows), size(bytes), seconds.toFixed(1), ''])
+  const masked = tables.map((table) =>
+    Object.entries(table.masked)
+      .map(([mask, values]) => `${mask} ${count(values)}`)
+      .join(', '),
+  )
+  const [title = '', ...body] = grid(
+    [...titles, { title: 'masked values' }],
+    cells.map((row, i) => [...row, masked[i] ?? '']),
+  )
+  const total = style.bold(body.pop() ?? '')
+  if (Math.max(...body.map(width)) <= columns) return [style.dim(title), ...body, total]
+  // Too wide: what was masked goes below each table.
+  const [narrowTitle = '', ...narrow] = grid(titles, cells)
+  const lines = masked.flatMap((masks, i) => [
+    narrow[i] ?? '',
+    ...(masks === '' ? [] : [style.dim(`    ${masks}`)]),
+  ])
+  return [style.dim(narrowTitle), ...lines, style.bold(narrow.at(-1) ?? '')]
+}
+
+function warningsOf(warnings: CopyReport['warnings'], style: Style): string[] {
+  const byCode = new Map<string, Set<string>>()
+  for (const { code, message } of warnings) {
+    const messages = byCode.get(code) ?? new Set()
+    byCode.set(code, messages.add(message))
+  }
+  const lines: string[] = []
+  for (const [code, messages] of byCode) {
+    lines.push('', style.yellow(`${plural(messages.size, 'warning')}: ${code}`))
+    const shown = [...messages].slice(0, SHOWN_WARNINGS)
+    lines.push(...shown.map((message) => `  ${visible(message)}`))
+    if (messages.size > shown.length) lines.push(`  and ${messages.size - shown.length} more`)
+  }
+  return lines
+}
+
+function actionOf(table: PlannedTable): string {
+  if (table.action === 'omit') return 'structure only'
+  const codec = table.codecReason ? `${table.codec} (${visible(table.codecReason)})` : table.codec
+  const rows = `about ${plural(table.estimatedRows, 'row')}, ${size(table.bytes)}`
+  return `${rows}, ${codec}${table.jobs > 1 ? `, ${plural(table.jobs, 'job')}` : ''}`
+}
+
+function notesOf({ domain, follows, proof }: PlannedColumn): string {
+  const notes: string[] = []
+  if (follows !== undefined) notes.push(`follows ${visible(follows)}`)
+  else if (domain !== undefined) notes.push(`domain ${visible(domain)}`)
+  if (proof !== undefined) notes.push(visible(proof))
+  return notes.join(', ')
+}

@@ -1,0 +1,80 @@
+import { visible } from './display.ts'
+import type { Event, Phase } from './events.ts'
+import { plural } from './numbers.ts'
+import { Progress } from './progress.ts'
+import type { Reporter, TextSink } from './reporter.ts'
+import type { Style } from './style.ts'
+import { planLine, planText, reportText } from './summary.ts'
+
+/** Warnings of one code that are printed as they come; the report has them all. */
+const WARNINGS_AS_THEY_COME = 3
+
+/** The part of the text output that shows a run while it goes, on stderr. */
+export interface Display {
+  style: Style
+  now: () => number
+  /** A line that stays. */
+  line(text: string): void
+  /** Called after each event. */
+  update(event: Event, progress: Progress): void
+  close(): void
+}
+
+export interface TextOptions {
+  plan: 'full' | 'line'
+  stdout: TextSink
+  /** Style of stdout. */
+  result: Style
+  /** Where lines of the result wrap. */
+  columns: number
+  display: Display
+}
+
+/** The names of phases as a person reads them. */
+export const PHASES: Readonly<Record<Phase, string>> = {
+  preflight: 'looking at both databases',
+  structure: 'building the structure',
+  rows: 'copying rows',
+  constraints: 'building indexes and constraints',
+  views: 'refreshing materialized views',
+  checks: 'checking',
+  handover: 'handing over',
+}
+
+/** Prints the result on stdout and everything else on stderr, for a person. */
+export function textReporter({ plan, stdout, result, columns, display }: TextOptions): Reporter {
+  const progress = new Progress()
+  const warned = new Map<string, number>()
+  const emit = (event: Event): void => {
+    progress.see(event, display.now())
+    if (event.event === 'warning') warn(event.code, event.message)
+    if (event.event === 'note') display.line(visible(event.message))
+    if (event.event === 'plan' && plan === 'line') display.line(planLine(event))
+    display.update(event, progress)
+    if (event.event === 'plan' && plan === 'full') {
+      display.close()
+      stdout.write(planText(event, result))
+    } else if (event.event === 'report') {
+      display.close()
+      warned.clear()
+      stdout.write(reportText(event.report, result, columns))
+    }
+  }
+  const warn = (code: string, message: string): void => {
+    const times = (warned.get(code) ?? 0) + 1
+    warned.set(code, times)
+    if (times <= WARNINGS_AS_THEY_COME)
+      display.line(`${display.style.yellow('warning:')} ${visible(message)} (${code})`)
+  }
+  return {
+    emit,
+    close() {
+      display.close()
+      for (const [code, times] of warned) {
+        const more = times - WARNINGS_AS_THEY_COME
+        if (more > 0) display.line(`${plural(more, 'more warning')} (${code})`)
+      }
+      warned.clear()
+    },
+  }
+}

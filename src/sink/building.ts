@@ -1,0 +1,238 @@
+import { randomBytes } from 'node:crypto'
+import type pg from 'pg'
+import { Failure } from '../errors.ts'
+import {
+  errorCode,
+  openClient,
+  serverFailure,
+  withDatabase,
+  type Endpoint,
+} from '../postgres/connect.ts'
+import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts'
+
+/** How the building database has to be made so that text means the same as on the source. */
+export interface DatabaseForm {
+  encoding: string
+  collate: string
+  ctype: string
+  localeProvider: string
+  locale: string | undefined
+  icuRules: string | undefined
+  sourceMajor: number
+}
+
+/** A database under construction. Nobody uses it before it is handed over. */
+export interface Building {
+  name: string
+  endpoint: Endpoint
+  /** The locale of the source is not there: the one the target has was taken. */
+  localeReplaced: boolean
+}
+
+const SUFFIX = /__building_[0-9a-f]{16}$/
+const BUILDING_COMMENT = 'pgveil: being built'
+const FINISHED_COMMENT = 'pgveil: masked copy'
+const MAX_NAME_BYTES = 63
+
+function withSuffix(database: string, suffix: string): string {
+  let stem = database
+  while (Buffer.byteLength(stem + suffix) > MAX_NAME_BYTES) stem = stem.slice(0, -1)
+  return stem + suffix
+}
+
+/** The session that makes, renames and drops databases; it holds the lock that says who is alive. */
+export async function openMaintenance(target: Endpoint): Promise<pg.Client> {
+  let client
+  try {
+    client = await openClient(withDatabase(target, 'postgres'), 'maintenance')
+  } catch (error) {
+    if (errorCode((error as Failure).cause) !== '3D000') throw error
+    client = await openClient(withDatabase(target, 'template1'), 'maintenance')
+  }
+  return client
+}
+
+/**
+ * Makes the building database beside `database`.
+ *
+ * @throws Failure `sink`
+ */
+export async function createBuilding(
+  maintenance: pg.Client,
+  target: Endpoint,
+  database: string,
+  form: DatabaseForm,
+): Promise<Building> {
+  const name = withSuffix(database, `__building_${randomBytes(8).toString('hex')}`)
+  try {
+    await maintenance.query(`SELECT pg_advisory_lock(${lockKey(name)})`)
+    const localeReplaced = await createDatabase(maintenance, name, form)
+    await maintenance.query(
+      `COMMENT ON DATABASE ${quoteIdentifier(name)} IS ${quoteLiteral(BUILDING_COMMENT)}`,
+    )
+    return { name, endpoint: withDatabase(target, name), localeReplaced }
+  } catch (error) {
+    await dropDatabase(maintenance, name).catch(() => {})
+    throw serverFailure('sink', `create database ${name} on ${target.label}`, error)
+  }
+}
+
+function lockKey(name: string): string {
+  return `pg_catalog.hashtextextended(${quoteLiteral(`pgveil ${name}`)}, 0)`
+}
+
+async function createDatabase(
+  client: pg.Client,
+  name: string,
+  form: DatabaseForm,
+): Promise<boolean> {
+  const start = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0 ENCODING ${quoteLiteral(form.encoding)}`
+  const major = Math.floor(
+    Number(
+      (await client.query<{ n: string }>("SELECT current_setting('server_version_num') AS n"))
+        .rows[0]?.n,
+    ) / 10_000,
+  )
+  try {
+    await client.query(`${start} ${localeClause(form, major)}`)
+    return false
+  } catch (error) {
+    // 22023, 42809: the locale is not known here, or does not go with the encoding.
+    if (!['22023', '42809', '42704', '0A000'].includes(errorCode(error))) throw error
+  }
+  await client.query(`${start} LC_COLLATE 'C' LC_CTYPE 'C'`)
+  return true
+}
+
+function localeClause(form: DatabaseForm, targetMajor: number): string {
+  const clauses = [`LC_COLLATE ${quoteLiteral(form.collate)} LC_CTYPE ${quoteLiteral(form.ctype)}`]
+  if (form.localeProvider === 'i') {
+    clauses.push(`LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(form.locale ?? '')}`)
+    if (form.icuRules) clauses.push(`ICU_RULES ${quoteLiteral(form.icuRules)}`)
+  } else if (form.localeProvider === 'b') {
+    clauses.push(`LOCALE_PROVIDER builtin BUILTIN_LOCALE ${quoteLiteral(form.locale ?? 'C')}`)
+  } else if (targetMajor >= 15) {
+    clauses.push('LOCALE_PROVIDER libc')
+  }
+  return clauses.join(' ')
+}
+
+/** Drops a database whoever is connected to it; no error where it is not there. */
+export async function dropDatabase(maintenance: pg.Client, name: string): Promise<void> {
+  await maintenance.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
+}
+
+/**
+ * Drops building databases whose run is dead: pgveil's name, and nobody holds their lock.
+ *
+ * @returns their names
+ */
+export async function dropStale(maintenance: pg.Client): Promise<string[]> {
+  const { rows } = await maintenance.query<{ name: string; comment: string | null }>(`
+    SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS comment
+    FROM pg_catalog.pg_database WHERE datname LIKE '%\\_\\_building\\_%'`)
+  const dropped: string[] = []
+  for (const { name, comment } of rows) {
+    if (!SUFFIX.test(name) || !(comment ?? BUILDING_COMMENT).startsWith('pgveil: ')) continue
+    const { rows: locks } = await maintenance.query<{ free: boolean }>(
+      `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
+    )
+    if (!locks[0]?.free) continue
+    await dropDatabase(maintenance, name)
+    await maintenance.query(`SELECT pg_advisory_unlock(${lockKey(name)})`)
+    dropped.push(name)
+  }
+  return dropped
+}
+
+export type Occupant = 'none' | 'pgveil' | 'foreign'
+
+/** Who made the database that stands where the copy shall go. */
+export async function findOccupant(maintenance: pg.Client, database: string): Promise<Occupant> {
+  const { rows } = await maintenance.query<{ comment: string | null }>(
+    `SELECT pg_catalog.shobj_description(oid, 'pg_database') AS comment
+     FROM pg_catalog.pg_database WHERE datname = $1`,
+    [database],
+  )
+  if (!rows[0]) return 'none'
+  return rows[0].comment?.startsWith(FINISHED_COMMENT) ? 'pgveil' : 'foreign'
+}
+
+/** Name under which the database that was in use is kept. */
+export function previousName(database: string): string {
+  return withSuffix(database, '__previous')
+}
+
+/**
+ * Puts the building database in the place of `database`, in one transaction: either both names change or none.
+ * Sessions that use the old one are ended. The old one is dropped, or kept under
+ * {@link previousName}.
+ *
+ * @throws Failure `sink`
+ */
+export async function handOver(
+  maintenance: pg.Client,
+  target: Endpoint,
+  building: Building,
+  database: string,
+  keepPrevious: boolean,
+): Promise<void> {
+  const previous = previousName(database)
+  const occupied = (await findOccupant(maintenance, database)) !== 'none'
+  const comment = `${FINISHED_COMMENT}, finished ${new Date().toISOString()}`
+  try {
+    if (occupied && (await findOccupant(maintenance, previous)) !== 'none') {
+      await dropDatabase(maintenance, previous)
+    }
+    await maintenance.query('BEGIN')
+    if (occupied) {
+      await whileEnding(target, database, () =>
+        maintenance.query(
+          `ALTER DATABASE ${quoteIdentifier(database)} RENAME TO ${quoteIdentifier(previous)}`,
+        ),
+      )
+    }
+    await whileEnding(target, building.name, () =>
+      maintenance.query(
+        `ALTER DATABASE ${quoteIdentifier(building.name)} RENAME TO ${quoteIdentifier(database)}`,
+      ),
+    )
+    await maintenance.query(
+      `COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(comment)}`,
+    )
+    await maintenance.query('COMMIT')
+  } catch (error) {
+    await maintenance.query('ROLLBACK').catch(() => {})
+    throw serverFailure('sink', `put the finished copy in the place of ${database}`, error)
+  }
+  if (occupied && !keepPrevious) await dropDatabase(maintenance, previous)
+}
+
+/**
+ * Ends the sessions of `database` for as long as `rename` waits for them. RENAME holds a lock that keeps new sessions
+ * out, so the loop comes to an end.
+ */
+async function whileEnding(
+  target: Endpoint,
+  database: string,
+  rename: () => Promise<unknown>,
+): Promise<void> {
+  const killer = await openMaintenance(target)
+  let isDone = false
+  const ending = (async () => {
+    while (!isDone) {
+      await killer.query(
+        'SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE datname = $1',
+        [database],
+      )
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  })().catch(() => {})
+  try {
+    await rename()
+  } finally {
+    isDone = true
+    await ending
+    await killer.end().catch(() => {})
+  }
+}
