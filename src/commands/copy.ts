@@ -17,8 +17,8 @@ export function copyCommand(context: Context): CommandModule {
           default: false,
           description: 'show the plan and stop before the first row',
         })
-        .example('$0 copy --rules masking-rules/crm.yaml --dry-run', 'what would happen')
-        .example('$0 copy --only public.contact,public.company', 'rows of two tables'),
+        .example('$0 copy --dry-run', 'show the plan, change nothing')
+        .example('$0 copy --only public.contact,log.*', 'rows of these tables only'),
     handler: async (args) => {
       const dryRun = args['dryRun'] === true
       const { emit } = context.report({

@@ -108,6 +108,7 @@ export class CopyOut implements Submittable {
         continue
       }
       if (this.#headerLength > 0 || end - position < HEADER) {
+        if (position > runStart) this.#consumer.rows(chunk, runStart, position)
         position += this.#gatherHeader(chunk, position)
         runStart = position
         if (this.#headerLength < HEADER) return

@@ -17,21 +17,15 @@ const LONGEST_NAME = 40
 export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptions): Display {
   let progress: Progress | undefined
   let drawn: number[] = []
-  let drawnColumns = terminal().columns
   let drawnAt = Number.NEGATIVE_INFINITY
   let stale = false
   let closed = false
 
-  /**
-   * Moves to the first drawn line. A terminal that became narrower has wrapped the lines, and remembers
-   * that they belong together until they are cleared.
-   */
+  /** Moves to the first drawn line; a terminal that became narrower has wrapped the lines. */
   const rewind = (): string => {
     const { columns } = terminal()
-    const clear = columns === drawnColumns ? '' : '\x1b[J'
-    drawnColumns = columns
     const lines = drawn.reduce((sum, w) => sum + Math.max(1, Math.ceil(w / columns)), 0)
-    return lines === 0 ? '' : `\x1b[${lines}A\r${clear}`
+    return lines === 0 ? '' : `\x1b[${lines}A\r`
   }
   const frame = (): string[] => {
     if (closed || !progress) return []
@@ -39,8 +33,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     return compose(progress, now(), rows - 2).map((text) => truncate(text, columns - 1))
   }
   /**
-   * Replaces the last frame by `above`, which stays, and a new frame. Lines are overwritten one by one:
-   * clearing from the top of the screen would make tmux keep each frame in its history.
+   * Replaces the last frame by `above`, which stays, and a new frame. Lines are cleared one by one:
+   * clearing all from the top of the screen would make tmux keep each frame in its history.
    */
   const draw = (above: readonly string[] = []): void => {
     stale = false
@@ -49,7 +43,7 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     const texts = head === undefined ? [] : [head, ...lines]
     const styled = head === undefined ? [] : [style.bold(head), ...lines]
     const blank = drawn.slice(above.length + texts.length).map(() => '')
-    const all = [...above, ...styled, ...blank].map((text) => `${text}\x1b[K\n`).join('')
+    const all = [...above, ...styled, ...blank].map((text) => `\x1b[2K${text}\n`).join('')
     const back = blank.length > 0 ? `\x1b[${blank.length}A` : ''
     const rest = all === '' || drawn.length === 0 ? '' : '\x1b[J'
     const text = `${rewind()}${all}${back}${rest}`

@@ -24,16 +24,16 @@ export function planText(plan: PlanEvent, style: Style): string {
   return `${lines.join('\n')}\n`
 }
 
-/** One line on what is about to be copied. */
+/** One line on what is about to be copied; a census has no target. */
 export function planLine({ source, target, serverVersion, structureBy, tables }: PlanEvent) {
   const copied = tables.filter(({ action }) => action === 'rows')
   const omitted = tables.length - copied.length
   const bytes = copied.reduce((sum, table) => sum + table.bytes, 0)
   const what = [plural(copied.length, 'table'), size(bytes)]
   if (omitted > 0) what.push(`${count(omitted)} without rows`)
-  return visible(
-    `${source} → ${target}: ${what.join(', ')}; PostgreSQL ${serverVersion}, structure by ${structureBy}`,
-  )
+  const where = target === '' ? source : `${source} → ${target}`
+  const by = structureBy === '' ? '' : `, structure by ${structureBy}`
+  return visible(`${where}: ${what.join(', ')}; PostgreSQL ${serverVersion}${by}`)
 }
 
 /** The report of a finished copy; the table of tables is made to fit `columns` where it can. */

@@ -28,7 +28,7 @@ export async function prepareSession(client: pg.Client, plan: StructurePlan): Pr
     // a pg_dump that is newer than the target has settings that the target does not know
     await client.query(
       `SELECT pg_catalog.set_config(s.name, s.value, false)
-         FROM pg_catalog.unnest($1::text[], $2::text[]) AS s(name, value)
+         FROM unnest($1::text[], $2::text[]) AS s(name, value)
          JOIN pg_catalog.pg_settings AS known ON known.name = s.name`,
       [plan.session.map(({ name }) => name), plan.session.map(({ value }) => value)],
     )

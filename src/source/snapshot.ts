@@ -75,6 +75,8 @@ async function readSystemIdentifier(client: pg.Client): Promise<string | undefin
   } catch {
     await client.query('ROLLBACK TO SAVEPOINT identifier').catch(() => {})
     return undefined
+  } finally {
+    await client.query('RELEASE SAVEPOINT identifier').catch(() => {})
   }
 }
 

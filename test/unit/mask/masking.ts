@@ -1,4 +1,12 @@
-import { Output, type Codec, type Mask, type MaskRequest, type PreparedMask, type Row, type TypeClass } from '../../../src/mask/mask.ts'
+import {
+  Output,
+  type Codec,
+  type Mask,
+  type MaskRequest,
+  type PreparedMask,
+  type Row,
+  type TypeClass,
+} from '../../../src/mask/mask.ts'
 import { MASKS } from '../../../src/mask/registry.ts'
 import { openMask } from '../../../src/mask/open.ts'
 
