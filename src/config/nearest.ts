@@ -2,7 +2,7 @@
  * The candidates that `name` is likely a slip of, best first: at most `limit`, none further than a third
  * of its length away. Letter case counts for nothing.
  */
-export function nearest(name: string, candidates: Iterable<string>, limit = 3): string[] {
+function nearest(name: string, candidates: Iterable<string>, limit = 3): string[] {
   const wanted = name.toLowerCase()
   const reach = Math.max(1, Math.floor(wanted.length / 3))
   const found: { candidate: string; distance: number }[] = []

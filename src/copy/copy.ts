@@ -144,6 +144,7 @@ class Copy {
     const finish: FinishRequest = {
       plan: structure.plan,
       plans: prepared.plans,
+      views: prepared.catalog.materializedViews,
       sessions,
       jobs: this.#options.jobs,
       targetMajor: targetFacts.major,

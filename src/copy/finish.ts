@@ -4,7 +4,12 @@ import { Failure } from '../errors.ts'
 import type { TablePlan } from '../mask/plan.ts'
 import type { Catalog, Sequence } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
-import { quoteLiteral, quoteQualified, showName } from '../postgres/identifiers.ts'
+import {
+  quoteLiteral,
+  quoteQualified,
+  showName,
+  type QualifiedName,
+} from '../postgres/identifiers.ts'
 import {
   foreignKeys,
   indexGroups,
@@ -82,6 +87,7 @@ export async function copySequences(
 export interface FinishRequest {
   plan: StructurePlan
   plans: readonly TablePlan[]
+  views: readonly QualifiedName[]
   sessions: TargetSessions
   jobs: number
   targetMajor: number
@@ -139,19 +145,44 @@ export async function refreshViews(catalog: Catalog, sessions: TargetSessions): 
  *
  * @throws Failure `sink`
  */
-export async function checkBuilding({ plan, sessions, warn }: FinishRequest): Promise<void> {
-  await sessions.use(async (client) => {
-    const { rows } = await client.query<{ name: string }>(
+export async function checkBuilding(request: FinishRequest): Promise<void> {
+  const { plan, sessions, warn } = request
+  const { rows } = await sessions.use((client) =>
+    client.query<{ name: string }>(
       `SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_index i
        JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
        WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i'`,
-    )
-    if (rows.length > 0) {
-      throw new Failure('sink', `index ${rows[0]?.name} of the copy is not valid`)
-    }
-    await client.query('ANALYZE').catch((error: unknown) => {
-      throw serverFailure('sink', 'analyze the copy', error)
-    })
-    await runStatements(client, inPhase(plan, 'event-trigger'), warn)
-  })
+    ),
+  )
+  if (rows.length > 0) throw new Failure('sink', `index ${rows[0]?.name} of the copy is not valid`)
+  await analyze(request)
+  await sessions.use((client) => runStatements(client, inPhase(plan, 'event-trigger'), warn))
+}
+
+/** Statistics for the planner, several tables at a time. A partitioned table's come with its partitions'. */
+async function analyze({
+  plans,
+  views,
+  sessions,
+  jobs,
+  targetMajor,
+}: FinishRequest): Promise<void> {
+  const withRows = plans.filter(
+    ({ table, rows }) => rows === 'copied' && !(targetMajor < 18 && table.isPartition),
+  )
+  const limit = pLimit(jobs)
+  await Promise.all(
+    [...withRows.map(({ table }) => table), ...views].map((table) =>
+      limit(async () => {
+        const only = targetMajor >= 18 ? 'ONLY ' : ''
+        const sql = `ANALYZE ${only}${quoteQualified(table)}`
+        await sessions
+          .use((client) => client.query(sql))
+          .catch((error: unknown) => {
+            limit.clearQueue()
+            throw serverFailure('sink', `analyze ${showName(table)}`, error)
+          })
+      }),
+    ),
+  )
 }

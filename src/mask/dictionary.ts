@@ -49,13 +49,14 @@ export function dropAccents(text: string): string {
 
 /**
  * `text` in characters that the target has: as it is, else without accents, else undefined. Control
- * characters are never passed.
+ * characters other than tab and line feed are never passed.
  */
 export function toEncodable(
   text: string,
   encodable: (codePoint: number) => boolean,
 ): string | undefined {
-  const passes = (char: string) => char >= ' ' && encodable(char.codePointAt(0)!)
+  const passes = (char: string) =>
+    (char >= ' ' || char === '\n' || char === '\t') && encodable(char.codePointAt(0)!)
   const composed = text.normalize('NFC')
   const chars = Array.from(composed)
   if (chars.every(passes)) return composed

@@ -148,7 +148,7 @@ export class Stream {
     return result
   }
 
-  /** A whole number in [0, count), for counts up to 2^20; its bias stays below 2^-12. */
+  /** A whole number in [0, count), for counts up to 2^32; the bias is at most count / 2^32. */
   below(count: number): number {
     return Math.floor((this.next() * count) / 4294967296)
   }

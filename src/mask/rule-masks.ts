@@ -26,7 +26,7 @@ export const SHORT_NAMES: Readonly<Record<string, string>> = { scramble: 'text.s
 export const KEYED_MASKS: Readonly<Record<string, string>> = { faker: 'method', function: 'file' }
 
 /** Options of every mask; the others belong to the mask itself. */
-export const COMMON_OPTIONS = ['domain', 'when', 'normalize'] as const
+const COMMON_OPTIONS = ['domain', 'when', 'normalize'] as const
 
 /** What reading a rule file needs all the way down. */
 export interface RuleReading {
@@ -165,7 +165,7 @@ function find(
 }
 
 /** The options of its own that a mask has. */
-export function optionNames({ options }: MaskDefinition): string[] {
+function optionNames({ options }: MaskDefinition): string[] {
   const shape = (options as { shape?: unknown }).shape
   return typeof shape === 'object' && shape !== null ? Object.keys(shape) : []
 }

@@ -103,6 +103,12 @@ function ofOther(node: Node): string | undefined {
   if ('AlterEventTrigStmt' in node) {
     return `event trigger ${shown([node.AlterEventTrigStmt.trigname ?? ''])}`
   }
+  if ('CreateForeignServerStmt' in node) {
+    return `foreign server ${shown([node.CreateForeignServerStmt.servername ?? ''])}`
+  }
+  if ('CreateUserMappingStmt' in node) {
+    return `user mapping on ${shown([node.CreateUserMappingStmt.servername ?? ''])}`
+  }
   if (!('CommentStmt' in node)) return undefined
   const { objtype, object } = node.CommentStmt
   return `comment on ${objectType(objtype)} ${shown(objectNames(object))}`

@@ -31,7 +31,7 @@ export interface ReporterOptions {
 export interface Reporter {
   emit: Emit
   /** Takes the live display off the terminal. Idempotent; must be called before errors are printed. */
-  close(): void
+  close: () => void
 }
 
 /** Shows events as they come, the way the user asked for. */

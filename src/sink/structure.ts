@@ -149,6 +149,9 @@ async function runBatch(
   for (const statement of batch) await runStatement(client, statement, warn)
 }
 
+/** A schema that is there already; a comment on what was left out, which was told then. */
+const UNREMARKABLE: ReadonlySet<string> = new Set(['42P06', '42704'])
+
 /**
  * Runs one statement.
  *
@@ -164,8 +167,7 @@ export async function runStatement(
   } catch (error) {
     const failure = serverFailure('sink', `create ${what}`, error)
     if (!tolerates?.includes(errorCode(error))) throw failure
-    // a schema that is there already is as good as one that was created
-    if (errorCode(error) !== '42P06') warn('structure-left-out', failure.message)
+    if (!UNREMARKABLE.has(errorCode(error))) warn('structure-left-out', failure.message)
   }
 }
 

@@ -123,6 +123,7 @@ describe('what is wrong is said with its place', () => {
     ['version: 2\ntables: {}', 'rules.yaml:1:10: this version of pgveil reads'],
     ['version: 1\ntabels: {}', 'rules.yaml:2:1: unknown key tabels'],
     ['version: 1\nlocale: 5\ntables: {}', 'rules.yaml:2:9: expected a faker locale'],
+    ['version: 1\nlarge_objects: maybe\ntables: {}', 'rules.yaml:2:16: '],
     ['version: 1\ntables: [a]', 'rules.yaml:2:9: tables is a mapping'],
     ['version: 1\ntables:\n  a.b.c: omit', 'rules.yaml:3:3: "a.b.c" is not schema.table'],
     ['version: 1\ntables:\n  a:', 'rules.yaml:3:3: table a has no rule'],
@@ -163,7 +164,7 @@ describe('what is wrong is said with its place', () => {
     expect(failure(table('    x: email')).hint).toBe('did you mean internet.email')
     expect(failure(table('    x: { mask: date.shift, day: 3 }')).hint).toBe('did you mean days')
     expect(failure('version: 1\nqqq: 1\ntables: {}').hint).toBe(
-      'known keys: version, locale, tables',
+      'known keys: version, locale, large_objects, tables',
     )
   })
 

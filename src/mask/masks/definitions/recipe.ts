@@ -2,6 +2,7 @@ import { buildDictionary, countChars, toEncodable } from '../../dictionary.ts'
 import { deriveKey } from '../../keyed.ts'
 import type { Dictionary, MaskRequest, PreparedMask } from '../../mask.ts'
 import type { ComposeParams, Part } from '../compose.ts'
+import type { IdentityKind } from '../identity.ts'
 import { normalizes, refuseLength, textIdentity } from './request.ts'
 
 /** Parts and the lists that their picks draw from, by role. Repeated entries are drawn more often. */
@@ -92,11 +93,12 @@ export function prepareRecipe(
   request: MaskRequest,
   purpose: string,
   recipes: readonly Recipe[],
+  identity: IdentityKind = textIdentity(request),
 ): PreparedMask {
   const fitted = recipes.map((recipe) => fitRecipe(recipe, request)).filter((fit) => !!fit)
   const chosen = fitted.find((fit) => fit.worthwhile) ?? fitted[0]
   if (!chosen) return refuseLength(request)
-  const params: ComposeParams = { identity: textIdentity(request), parts: chosen.parts }
+  const params: ComposeParams = { identity, parts: chosen.parts }
   return {
     kind: 'compose',
     key: deriveKey(request.key, purpose),

@@ -1,0 +1,272 @@
+// npm run bench:copy: the masked copy against what people do without it, in one run on one machine.
+//
+//   (a) pgveil copy --jobs 2, masked
+//   (b) pg_dump --format=directory --compress=0 -j2, then pg_restore -j2, over local disk, unmasked
+//   (c) psql to psql, COPY's binary format, the same tables two at a time, rows only, unmasked
+//
+// Rounds alternate, so that whatever else the machine does meets all three.
+import { execFile, spawn } from 'node:child_process'
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync, mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs, promisify } from 'node:util'
+import pLimit from 'p-limit'
+import pg from 'pg'
+import { bootstrap, ROOT } from '../bootstrap.mjs'
+import { startPostgres } from '../embedded-postgres.mjs'
+import { fillSampleCrm } from '../sample-crm/fill.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    scale: { type: 'string', default: '100' },
+    rounds: { type: 'string', default: '5' },
+    jobs: { type: 'string', default: '2' },
+    bin: { type: 'string' },
+    rules: { type: 'string', default: join(ROOT, 'masking-rules', 'crm.yaml') },
+    json: { type: 'string', default: join(ROOT, 'bench-results', 'copy.json') },
+  },
+})
+const rounds = Number(options.rounds)
+const jobs = Number(options.jobs)
+const exec = promisify(execFile)
+
+/** A directory with a server and its client tools, all of one version. */
+function findBinaries() {
+  const candidates = [
+    options.bin,
+    ...['18', '17', '16', '15', '14'].map((major) => `/usr/lib/postgresql/${major}/bin`),
+  ]
+  for (const bin of candidates) {
+    if (!bin) continue
+    try {
+      const names = readdirSync(bin)
+      if (['postgres', 'initdb', 'pg_dump', 'pg_restore', 'psql'].every((n) => names.includes(n))) {
+        return bin
+      }
+    } catch {
+      // not there
+    }
+  }
+  console.error('bench:copy needs a PostgreSQL with server, pg_dump, pg_restore and psql')
+  console.error('hint: apt-get install postgresql, or --bin DIRECTORY')
+  process.exit(1)
+}
+
+/**
+ * Resident memory of a process and all below it that are ours (node), in MB.
+ *
+ * @param {number} root
+ */
+function residentMegabytes(root) {
+  /** @type {Map<number, number>} */
+  const parents = new Map()
+  for (const name of readdirSync('/proc')) {
+    if (!/^\d+$/.test(name)) continue
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
+    } catch {
+      // it ended meanwhile
+    }
+  }
+  let sum = 0
+  for (const pid of parents.keys()) {
+    let ancestor = pid
+    while (ancestor !== root && parents.has(ancestor)) ancestor = parents.get(ancestor) ?? 0
+    if (ancestor !== root) continue
+    try {
+      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+      sum += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
+    } catch {
+      // it ended meanwhile
+    }
+  }
+  return sum
+}
+
+/** @param {string} source @param {string} target */
+async function maskedCopy(source, target) {
+  const started = performance.now()
+  const child = spawn(
+    process.execPath,
+    [
+      join(ROOT, 'dist', 'cli.js'),
+      'copy',
+      ...['--source', source, '--target', target, '--jobs', String(jobs), '--json'],
+      ...['--rules', options.rules],
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  let peak = 0
+  const sampler = setInterval(() => {
+    peak = Math.max(peak, residentMegabytes(child.pid ?? 0))
+  }, 100)
+  let output = ''
+  child.stdout.on('data', (chunk) => (output += chunk))
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  clearInterval(sampler)
+  if (code !== 0) throw new Error(`pgveil copy ended with ${code}\n${output.slice(-2000)}`)
+  const events = output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  const { report } = events.find((event) => event.event === 'report')
+  return {
+    seconds: (performance.now() - started) / 1000,
+    rowsSeconds: report.phases.rows,
+    phases: report.phases,
+    rows: report.rows,
+    bytes: report.bytes,
+    peak,
+  }
+}
+
+/** @param {string} bin @param {string} source @param {string} server @param {string} directory */
+async function dumpRestore(bin, source, server, directory) {
+  const path = join(directory, 'dump')
+  const started = performance.now()
+  await exec(join(bin, 'pg_dump'), [
+    '--format=directory',
+    '--compress=0',
+    `-j${jobs}`,
+    '-f',
+    path,
+    source,
+  ])
+  await exec(join(bin, 'psql'), [server, '-qc', 'CREATE DATABASE restored TEMPLATE template0'])
+  const target = new URL(server)
+  target.pathname = '/restored'
+  await exec(join(bin, 'pg_restore'), [
+    '--no-owner',
+    '--no-privileges',
+    `-j${jobs}`,
+    '-d',
+    target.href,
+    path,
+  ])
+  const seconds = (performance.now() - started) / 1000
+  rmSync(path, { recursive: true })
+  await exec(join(bin, 'psql'), [server, '-qc', 'DROP DATABASE restored'])
+  return seconds
+}
+
+/** @param {string} bin @param {string} source @param {string} server */
+async function relay(bin, source, server) {
+  const target = new URL(server)
+  target.pathname = '/relayed'
+  await exec(join(bin, 'psql'), [server, '-qc', 'CREATE DATABASE relayed TEMPLATE template0'])
+  const { stdout: schema } = await exec(
+    join(bin, 'pg_dump'),
+    ['--section=pre-data', '--no-owner', '--no-privileges', source],
+    { maxBuffer: 1e9 },
+  )
+  const loader = spawn(join(bin, 'psql'), ['-q', '-v', 'ON_ERROR_STOP=1', target.href], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  loader.stdin.end(schema)
+  await new Promise((resolve) => loader.on('close', resolve))
+
+  const client = new pg.Client(source)
+  await client.connect()
+  const { rows: tables } = await client.query(`
+    SELECT format('%I.%I', n.nspname, c.relname) AS name,
+           (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+            WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind = 'r' AND n.nspname !~ '^(pg_|information_schema)'
+    ORDER BY pg_table_size(c.oid) DESC`)
+  await client.end()
+  const limit = pLimit(jobs)
+  const psql = join(bin, 'psql')
+  const started = performance.now()
+  await Promise.all(
+    tables.map(({ name, columns }) =>
+      limit(() => {
+        const out = `COPY ${name} (${columns}) TO STDOUT (FORMAT binary)`
+        const into = `COPY ${name} (${columns}) FROM STDIN (FORMAT binary)`
+        return exec('sh', [
+          '-c',
+          '"$1" -qc "$2" "$3" | "$1" -qc "$4" "$5"',
+          'sh',
+          psql,
+          out,
+          source,
+          into,
+          target.href,
+        ])
+      }),
+    ),
+  )
+  const seconds = (performance.now() - started) / 1000
+  await exec(psql, [server, '-qc', 'DROP DATABASE relayed'])
+  return seconds
+}
+
+/** @param {number[]} numbers */
+function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
+}
+
+bootstrap()
+const bin = findBinaries()
+const settings = { shared_buffers: '256MB', max_wal_size: '4GB' }
+const production = await startPostgres({ bin, settings })
+const dev = await startPostgres({ bin, settings })
+const directory = mkdtempSync(join(tmpdir(), 'pgveil-bench-'))
+try {
+  const source = new URL(production.url)
+  source.pathname = '/crm'
+  const target = new URL(dev.url)
+  target.pathname = '/crm_dev'
+  await exec(join(bin, 'psql'), [production.url, '-qc', 'CREATE DATABASE crm TEMPLATE template0'])
+  console.error(`filling production at scale ${options.scale}`)
+  await fillSampleCrm(source.href, { scale: Number(options.scale), seed: 1 })
+  await exec(join(bin, 'psql'), [source.href, '-qc', 'VACUUM'])
+  // Policies name roles, which belong to the cluster: pg_restore fails without them.
+  const { stdout: roles } = await exec(join(bin, 'psql'), [
+    ...[production.url, '-Atc'],
+    "SELECT format('CREATE ROLE %I;', rolname) FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'",
+  ])
+  if (roles.trim()) await exec(join(bin, 'psql'), [dev.url, '-qc', roles])
+
+  /** @type {{ copy: Awaited<ReturnType<typeof maskedCopy>>, dump: number, relay: number }[]} */
+  const results = []
+  for (let round = 1; round <= rounds; round++) {
+    const copy = await maskedCopy(source.href, target.href)
+    const dump = await dumpRestore(bin, source.href, dev.url, directory)
+    const relayed = await relay(bin, source.href, dev.url)
+    results.push({ copy, dump, relay: relayed })
+    console.error(
+      `round ${round}: copy ${copy.seconds.toFixed(1)} s (rows ${copy.rowsSeconds.toFixed(1)} s, ${copy.peak.toFixed(0)} MB), dump and restore ${dump.toFixed(1)} s, relay ${relayed.toFixed(1)} s`,
+    )
+  }
+  const copySeconds = median(results.map(({ copy }) => copy.seconds))
+  const rowsSeconds = median(results.map(({ copy }) => copy.rowsSeconds))
+  const dumpSeconds = median(results.map(({ dump }) => dump))
+  const relaySeconds = median(results.map((result) => result.relay))
+  const last = results[results.length - 1]
+  const summary = {
+    scale: Number(options.scale),
+    jobs,
+    rounds,
+    rows: last?.copy.rows,
+    bytes: last?.copy.bytes,
+    copy_seconds: copySeconds,
+    rows_seconds: rowsSeconds,
+    dump_restore_seconds: dumpSeconds,
+    relay_seconds: relaySeconds,
+    ratio_vs_dump_restore: copySeconds / dumpSeconds,
+    rows_ratio_vs_relay: rowsSeconds / relaySeconds,
+    peak_rss_mb: Math.max(...results.map(({ copy }) => copy.peak)),
+    results,
+  }
+  mkdirSync(join(options.json, '..'), { recursive: true })
+  writeFileSync(options.json, `${JSON.stringify(summary, null, 2)}\n`)
+  const { results: _, ...shown } = summary
+  console.log(JSON.stringify(shown, null, 2))
+} finally {
+  await production.stop()
+  await dev.stop()
+  rmSync(directory, { recursive: true, force: true })
+}

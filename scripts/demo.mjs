@@ -1,0 +1,123 @@
+// npm run demo: a masked copy from start to end on servers of its own. Leaves nothing behind.
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { bootstrap, ROOT } from './bootstrap.mjs'
+
+bootstrap()
+const { default: pg } = await import('pg')
+const { startPostgres } = await import('./embedded-postgres.mjs')
+const { fillSampleCrm } = await import('./sample-crm/fill.mjs')
+
+const bold = (/** @type {string} */ text) =>
+  process.stdout.isTTY && !process.env['NO_COLOR'] ? `\x1b[1m${text}\x1b[0m` : text
+const say = (/** @type {string} */ text) => console.log(`\n${bold(text)}\n`)
+
+/** @type {import('node:child_process').ChildProcess | undefined} */
+let child
+
+/** @param {string[]} args */
+function pgveil(args) {
+  console.log(`$ pgveil ${args.join(' ')}`)
+  child = spawn(process.execPath, [join(ROOT, 'dist', 'cli.js'), ...args], { stdio: 'inherit' })
+  return new Promise((resolve) => child?.on('close', (code) => resolve(code)))
+}
+
+/** @param {string} url @param {string} sql */
+async function rowsOf(url, sql) {
+  const client = new pg.Client(url)
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+/** One person per line; the same persons in both databases. */
+const PERSONS = `
+  SELECT c.id, c.name, c.email, c.mobile, a.zip || ' ' || a.city || ', ' || a.street AS address
+  FROM contacts c JOIN addresses a ON a.contact_id = c.id
+  WHERE c.mobile IS NOT NULL AND a.street IS NOT NULL
+  ORDER BY c.id, a.id LIMIT 5`
+
+/** Joins by values that were masked in both tables, and by keys that were masked. */
+const JOINS = `
+  SELECT (SELECT count(*) FROM mails m JOIN contacts c ON c.email::text = m.from_address::text)::int
+           AS "mails ⋈ contacts by e-mail",
+         (SELECT count(*) FROM calls k JOIN contacts c ON c.mobile = k.phone)::int
+           AS "calls ⋈ contacts by phone",
+         (SELECT count(*) FROM billing.invoices i JOIN companies USING (customer_number))::int
+           AS "invoices ⋈ companies by customer number"`
+
+/** @param {Record<string, unknown>[]} production @param {Record<string, unknown>[]} dev */
+function sideBySide(production, dev) {
+  const wide = Math.max(100, process.stdout.columns ?? 120)
+  const half = Math.floor((wide - 14) / 2)
+  const cell = (/** @type {unknown} */ value) => {
+    const text = Array.from(String(value ?? '∅'))
+    const cut = text.length > half ? [...text.slice(0, half - 1), '…'] : text
+    return cut.join('').padEnd(half)
+  }
+  console.log(`${''.padEnd(10)}${bold(cell('production'))}  ${bold(cell('dev'))}`)
+  production.forEach((row, i) => {
+    for (const key of ['name', 'email', 'mobile', 'address']) {
+      console.log(`${key.padEnd(10)}${cell(row[key])}  ${cell(dev[i]?.[key])}`)
+    }
+    console.log()
+  })
+}
+
+const started = performance.now()
+let exitCode = 1
+/** @type {Awaited<ReturnType<typeof startPostgres>>[]} */
+const servers = []
+const stop = async () => {
+  await Promise.all(servers.splice(0).map((server) => server.stop()))
+}
+for (const [signal, code] of /** @type {const} */ ([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+])) {
+  process.on(signal, () => {
+    if (child && child.exitCode === null) child.kill(signal)
+    void stop().then(() => process.exit(code))
+  })
+}
+try {
+  say('Starting two PostgreSQL clusters from npm: production and dev')
+  const [production, dev] = await Promise.all([startPostgres(), startPostgres()])
+  servers.push(production, dev)
+  const source = production.url.replace(/postgres$/, 'crm')
+  const target = dev.url.replace(/postgres$/, 'crm_dev')
+  console.log(`production  ${source}\ndev         ${target}`)
+
+  say('Filling production with a sample CRM')
+  await rowsOf(production.url, 'CREATE DATABASE crm')
+  const { rows } = await fillSampleCrm(source, { scale: 3, seed: 2026 })
+  await rowsOf(dev.url, 'CREATE ROLE crm_app NOLOGIN')
+  console.log(`${rows.toLocaleString('en')} rows`)
+
+  say('Copying it, masked in the channel')
+  const rules = join('masking-rules', 'crm.yaml')
+  process.chdir(ROOT)
+  exitCode = Number(
+    await pgveil(['copy', '--source', source, '--target', target, '--rules', rules, '--jobs', '2']),
+  )
+  if (exitCode === 0) {
+    say('The same five people')
+    sideBySide(await rowsOf(source, PERSONS), await rowsOf(target, PERSONS))
+    say('Joins still hold: pairs of rows that meet')
+    const [before] = await rowsOf(source, JOINS)
+    const [after] = await rowsOf(target, JOINS)
+    for (const [name, count] of Object.entries(before)) {
+      console.log(`${name.padEnd(42)} production ${count}, dev ${after[name]}`)
+      if (count !== after[name]) exitCode = 1
+    }
+  }
+} finally {
+  await stop()
+}
+console.log(
+  `\n${exitCode === 0 ? 'Done' : 'Failed'} in ${((performance.now() - started) / 1000).toFixed(0)} s; servers stopped, their data removed.`,
+)
+process.exit(exitCode)
