@@ -49,12 +49,12 @@ const JOINS = `
          (SELECT count(*) FROM billing.invoices i JOIN companies USING (customer_number))::int
            AS "invoices ⋈ companies by customer number"`
 
-/** @param {Record<string, unknown>[]} production @param {Record<string, unknown>[]} dev */
+/** @param {Record<string, string>[]} production @param {Record<string, string>[]} dev */
 function sideBySide(production, dev) {
   const wide = Math.max(100, process.stdout.columns ?? 120)
   const half = Math.floor((wide - 14) / 2)
-  const cell = (/** @type {unknown} */ value) => {
-    const text = Array.from(String(value ?? '∅'))
+  const cell = (/** @type {string | null | undefined} */ value) => {
+    const text = Array.from(value ?? '∅')
     const cut = text.length > half ? [...text.slice(0, half - 1), '…'] : text
     return cut.join('').padEnd(half)
   }

@@ -237,7 +237,7 @@ function proveLengths(plan: TablePlan, mask: PlannedMask, values: Values): void 
   }
   const limit = column.maxChars
   if (limit === undefined || column.isArray) return
-  if (values.every((value) => value === null || [...value].length <= limit)) return
+  if (values.every((value) => value === null || Array.from(value).length <= limit)) return
   throw new Failure(
     'refused',
     `${describeColumn(plan.table, column, rule)} takes ${limit} characters, but ${rule.mask} gives longer values`,

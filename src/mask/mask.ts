@@ -47,13 +47,7 @@ export interface Row {
  *
  * Must not keep `bytes`, must not throw for any input (bytes that are no valid UTF-8 included).
  */
-export type Mask = (
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  out: Output,
-  row: Row,
-) => boolean
+export type Mask = (bytes: Uint8Array, start: number, end: number, out: Output, row: Row) => boolean
 
 /** How rows travel: COPY's binary or its text format. */
 export type Codec = 'binary' | 'text'

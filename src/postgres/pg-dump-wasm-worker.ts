@@ -104,7 +104,7 @@ function exchange(bytes: Uint8Array, onRawData: (answer: Uint8Array) => void): v
 
 /** The part of pglite-tools in use; its own declarations need those of browsers. */
 interface PgliteTools {
-  pgDump(options: { pg: typeof connection; args: string[] }): Promise<File>
+  pgDump: (options: { pg: typeof connection; args: string[] }) => Promise<File>
 }
 
 /** The three methods of a PGlite that pgDump() calls. */

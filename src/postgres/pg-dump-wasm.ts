@@ -58,7 +58,8 @@ export async function runWasm(
         else resolve('done' in message ? { text: message.done } : { error: message.failed })
       })
       thread.once('error', reject)
-      thread.once('exit', () =>
+      // comes after all messages, which the end of the thread may overtake
+      port.once('close', () =>
         reject(new Failure('bug', 'WebAssembly pg_dump ended without a word')),
       )
       signal?.addEventListener('abort', () => reject(signal.reason), { once: true })

@@ -6,6 +6,8 @@ import { Draw, scrambleValue } from './scramble-text.ts'
 /** `params` of a prepared mask of kind `iban`. */
 export interface IbanParams {
   identity: 'code' | 'raw'
+  /** See ScrambleParams. */
+  unicode: boolean
 }
 
 const ZERO = 0x30
@@ -39,7 +41,9 @@ function hasForm(bytes: Uint8Array, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
     const byte = bytes[i]!
     const at = i - start
-    if (at < 2 ? !isCapital(byte) : at < HEAD ? !isDigit(byte) : !isDigit(byte) && !isCapital(byte)) {
+    if (
+      at < 2 ? !isCapital(byte) : at < HEAD ? !isDigit(byte) : !isDigit(byte) && !isCapital(byte)
+    ) {
       return false
     }
   }
@@ -50,7 +54,9 @@ function hasForm(bytes: Uint8Array, start: number, end: number): boolean {
 function writeChecks(iban: Uint8Array, length: number): void {
   let rest = 0
   const add = (byte: number) => {
-    rest = isDigit(byte) ? (rest * 10 + byte - ZERO) % 97 : (rest * 100 + byte - CAPITAL_A + 10) % 97
+    rest = isDigit(byte)
+      ? (rest * 10 + byte - ZERO) % 97
+      : (rest * 100 + byte - CAPITAL_A + 10) % 97
   }
   for (let i = HEAD; i < length; i++) add(iban[i]!)
   add(iban[0]!)
@@ -64,7 +70,8 @@ function writeChecks(iban: Uint8Array, length: number): void {
 function writeHungarianChecks(iban: Uint8Array): void {
   for (const [first, check] of HUNGARIAN_CHECKS) {
     let sum = 0
-    for (let i = first; i < check; i++) sum += (iban[i]! - ZERO) * HUNGARIAN_WEIGHTS[(i - first) & 3]!
+    for (let i = first; i < check; i++)
+      sum += (iban[i]! - ZERO) * HUNGARIAN_WEIGHTS[(i - first) & 3]!
     iban[check] = ZERO + ((10 - (sum % 10)) % 10)
   }
 }
@@ -74,7 +81,7 @@ function writeHungarianChecks(iban: Uint8Array): void {
  * letters of the account are permuted. What has not the form of an IBAN is scrambled.
  */
 export const openIban: MaskOpener = (prepared): Mask => {
-  const { identity } = prepared.params as unknown as IbanParams
+  const { identity, unicode } = prepared.params as unknown as IbanParams
   const original = new Original(prepared.key, identity)
   const draw = new Draw(original.stream)
   const secret = prepared.key.subarray(16, 32)
@@ -105,7 +112,7 @@ export const openIban: MaskOpener = (prepared): Mask => {
     original.read(bytes, start, end)
     const from = original.identity
     if (!hasForm(from.bytes, from.start, from.end)) {
-      scrambleValue(bytes, start, end, out, original, draw, true)
+      scrambleValue(bytes, start, end, out, original, draw, unicode)
       return true
     }
     const length = from.end - from.start

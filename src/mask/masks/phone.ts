@@ -36,7 +36,9 @@ export const openPhone: MaskOpener = (prepared): Mask => {
   const original = new Original(prepared.key, numbering)
   const identity = original.identity as PhoneIdentity
   const permutation = new NumeralPermutation(prepared.key.subarray(16, 32), 10)
-  const prefixes = [own ?? foreign, foreign, other].map(({ prefix }) => Buffer.from(prefix, 'latin1'))
+  const prefixes = [own ?? foreign, foreign, other].map(({ prefix }) =>
+    Buffer.from(prefix, 'latin1'),
+  )
   const country = Buffer.from(numbering.country, 'latin1')
   const numerals = new Uint8Array(32)
 

@@ -5,7 +5,15 @@ import { deriveKey } from '../../keyed.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask, TypeClass } from '../../mask.ts'
 import type { FixedParams, HashParams } from '../plain.ts'
 import type { IbanParams } from '../iban.ts'
-import { bitsFor, bitsProof, normalizes, refuseLength, refuseUnique, textIdentity } from './request.ts'
+import {
+  bitsFor,
+  bitsProof,
+  hasUnicode,
+  normalizes,
+  refuseLength,
+  refuseUnique,
+  textIdentity,
+} from './request.ts'
 
 /** Every class of types. */
 export const ALL_TYPES: readonly TypeClass[] = [
@@ -52,7 +60,10 @@ const fixedOptions = z.strictObject({
 function prepareFixed(request: MaskRequest): PreparedMask {
   const { value } = fixedOptions.parse({ value: request.options['value'] })
   if (value === null) return NULL
-  refuseUnique(request, 'key, hash, internet.email and internet.userName keep distinct values distinct')
+  refuseUnique(
+    request,
+    'key, hash, internet.email and internet.userName keep distinct values distinct',
+  )
   const text = String(value)
   if (request.maxChars !== undefined && countChars(text) > request.maxChars) refuseLength(request)
   if (text !== '' && toEncodable(text, request.encodable) !== text.normalize('NFC')) {
@@ -68,7 +79,9 @@ const hashOptions = z.strictObject({
     .min(1)
     .max(TAG_DIGITS)
     .optional()
-    .describe('hexadecimal digits of a text (32 unless given), or bytes of a bytea (16 unless given)'),
+    .describe(
+      'hexadecimal digits of a text (32 unless given), or bytes of a bytea (16 unless given)',
+    ),
 })
 
 function prepareHash(request: MaskRequest): PreparedMask {
@@ -105,7 +118,10 @@ function prepareHash(request: MaskRequest): PreparedMask {
 }
 
 function prepareIban(request: MaskRequest): PreparedMask {
-  const params: IbanParams = { identity: normalizes(request) ? 'code' : 'raw' }
+  const params: IbanParams = {
+    identity: normalizes(request) ? 'code' : 'raw',
+    unicode: hasUnicode(request),
+  }
   return {
     kind: 'iban',
     key: deriveKey(request.key, 'finance.iban'),
@@ -136,7 +152,8 @@ export const PLAIN_MASKS: readonly MaskDefinition[] = [
   },
   {
     name: 'hash',
-    summary: 'a keyed fingerprint of the value, equal for equal values and otherwise without meaning',
+    summary:
+      'a keyed fingerprint of the value, equal for equal values and otherwise without meaning',
     types: ['text', 'uuid', 'bytea'],
     options: hashOptions,
     prepare: prepareHash,

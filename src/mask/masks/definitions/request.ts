@@ -39,3 +39,11 @@ export function refuseLength(request: MaskRequest, least?: number): never {
     least === undefined ? {} : { hint: `the mask needs at least ${least} characters here` },
   )
 }
+
+const SNOWMAN = 0x2603
+const EMOJI = 0x1f600
+
+/** Whether the target's encoding has all of Unicode. */
+export function hasUnicode(request: MaskRequest): boolean {
+  return request.encodable(SNOWMAN) && request.encodable(EMOJI)
+}

@@ -2,20 +2,18 @@ import { z } from 'zod'
 import { deriveKey } from '../../keyed.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'
 import type { ScrambleParams } from '../scramble.ts'
-import { bitsFor, bitsProof, refuseUnique, textIdentity } from './request.ts'
+import { bitsFor, bitsProof, hasUnicode, refuseUnique, textIdentity } from './request.ts'
 
 const UUID_BITS = 122
-const SNOWMAN = 0x2603
-const EMOJI = 0x1f600
 
 function prepareScramble(request: MaskRequest): PreparedMask {
-  const { type, encodable } = request
+  const { type } = request
   const injective = type === 'uuid' && bitsFor(request.rows) <= UUID_BITS
   if (!injective) refuseUnique(request, 'hash and key keep distinct values distinct')
   const bytes = type === 'uuid' || type === 'bytea'
   const params: ScrambleParams = {
     identity: bytes ? 'raw' : textIdentity(request),
-    unicode: encodable(SNOWMAN) && encodable(EMOJI),
+    unicode: hasUnicode(request),
   }
   return {
     kind: 'scramble',
