@@ -42,7 +42,7 @@ const PERSONS = `
 
 /** Joins by values that were masked in both tables, and by keys that were masked. */
 const JOINS = `
-  SELECT (SELECT count(*) FROM mails m JOIN contacts c ON c.email::text = m.from_address::text)::int
+  SELECT (SELECT count(*) FROM mails m JOIN contacts c ON lower(c.email::text) = lower(m.from_address::text))::int
            AS "mails ⋈ contacts by e-mail",
          (SELECT count(*) FROM calls k JOIN contacts c ON c.mobile = k.phone)::int
            AS "calls ⋈ contacts by phone",

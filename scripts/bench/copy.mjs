@@ -6,7 +6,7 @@
 //
 // Rounds alternate, so that whatever else the machine does meets all three.
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
@@ -15,6 +15,7 @@ import pg from 'pg'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
+import { measureCopy } from './measure.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -50,75 +51,6 @@ function findBinaries() {
   console.error('bench:copy needs a PostgreSQL with server, pg_dump, pg_restore and psql')
   console.error('hint: apt-get install postgresql, or --bin DIRECTORY')
   process.exit(1)
-}
-
-/**
- * Resident memory of a process and all below it that are ours (node), in MB.
- *
- * @param {number} root
- */
-function residentMegabytes(root) {
-  /** @type {Map<number, number>} */
-  const parents = new Map()
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]))
-    } catch {
-      // it ended meanwhile
-    }
-  }
-  let sum = 0
-  for (const pid of parents.keys()) {
-    let ancestor = pid
-    while (ancestor !== root && parents.has(ancestor)) ancestor = parents.get(ancestor) ?? 0
-    if (ancestor !== root) continue
-    try {
-      const status = readFileSync(`/proc/${pid}/status`, 'utf8')
-      sum += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024
-    } catch {
-      // it ended meanwhile
-    }
-  }
-  return sum
-}
-
-/** @param {string} source @param {string} target */
-async function maskedCopy(source, target) {
-  const started = performance.now()
-  const child = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'dist', 'cli.js'),
-      'copy',
-      ...['--source', source, '--target', target, '--jobs', String(jobs), '--json'],
-      ...['--rules', options.rules],
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
-  let peak = 0
-  const sampler = setInterval(() => {
-    peak = Math.max(peak, residentMegabytes(child.pid ?? 0))
-  }, 100)
-  let output = ''
-  child.stdout.on('data', (chunk) => (output += chunk))
-  const code = await new Promise((resolve) => child.on('close', resolve))
-  clearInterval(sampler)
-  if (code !== 0) throw new Error(`pgveil copy ended with ${code}\n${output.slice(-2000)}`)
-  const events = output
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line))
-  const { report } = events.find((event) => event.event === 'report')
-  return {
-    seconds: (performance.now() - started) / 1000,
-    rowsSeconds: report.phases.rows,
-    phases: report.phases,
-    rows: report.rows,
-    bytes: report.bytes,
-    peak,
-  }
 }
 
 /** @param {string} bin @param {string} source @param {string} server @param {string} directory */
@@ -230,10 +162,10 @@ try {
   ])
   if (roles.trim()) await exec(join(bin, 'psql'), [dev.url, '-qc', roles])
 
-  /** @type {{ copy: Awaited<ReturnType<typeof maskedCopy>>, dump: number, relay: number }[]} */
+  /** @type {{ copy: Awaited<ReturnType<typeof measureCopy>>, dump: number, relay: number }[]} */
   const results = []
   for (let round = 1; round <= rounds; round++) {
-    const copy = await maskedCopy(source.href, target.href)
+    const copy = await measureCopy(source.href, target.href, { rules: options.rules, jobs })
     const dump = await dumpRestore(bin, source.href, dev.url, directory)
     const relayed = await relay(bin, source.href, dev.url)
     results.push({ copy, dump, relay: relayed })

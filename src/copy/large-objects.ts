@@ -2,8 +2,14 @@ import type pg from 'pg'
 import type { RuleFile } from '../mask/rules.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { serverFailure } from '../postgres/connect.ts'
+import { quoteLiteral } from '../postgres/identifiers.ts'
 import type { Warn } from '../sink/structure.ts'
 import type { TargetSessions } from './finish.ts'
+
+interface LargeObject {
+  oid: string
+  comment: string | null
+}
 
 /** Bytes of a large object that are in memory at a time. */
 const PIECE = 1024 * 1024
@@ -32,21 +38,27 @@ export async function copyLargeObjects(
     return
   }
   await source.query(
-    'DECLARE pgveil_large_objects NO SCROLL CURSOR FOR SELECT oid::int8 AS oid FROM pg_catalog.pg_largeobject_metadata ORDER BY oid',
+    `DECLARE pgveil_large_objects NO SCROLL CURSOR FOR
+     SELECT oid::int8 AS oid, pg_catalog.obj_description(oid, 'pg_largeobject') AS comment
+     FROM pg_catalog.pg_largeobject_metadata ORDER BY oid`,
   )
   await sessions.use(async (target) => {
     for (;;) {
-      const { rows } = await source.query<{ oid: string }>('FETCH 1000 FROM pgveil_large_objects')
+      const { rows } = await source.query<LargeObject>('FETCH 1000 FROM pgveil_large_objects')
       if (rows.length === 0) return
       // One transaction a thousand: each object is a lock, and locks are limited.
       await target.query('BEGIN')
-      for (const { oid } of rows) await copyLargeObject(source, target, oid)
+      for (const object of rows) await copyLargeObject(source, target, object)
       await target.query('COMMIT')
     }
   })
 }
 
-async function copyLargeObject(source: pg.Client, target: pg.Client, oid: string): Promise<void> {
+async function copyLargeObject(
+  source: pg.Client,
+  target: pg.Client,
+  { oid, comment }: LargeObject,
+): Promise<void> {
   const read = (offset: number) =>
     source
       .query<{ piece: Buffer }>('SELECT pg_catalog.lo_get($1::oid, $2, $3) AS piece', [
@@ -59,6 +71,9 @@ async function copyLargeObject(source: pg.Client, target: pg.Client, oid: string
       })
   try {
     await target.query('SELECT pg_catalog.lo_create($1::oid)', [oid])
+    if (comment !== null) {
+      await target.query(`COMMENT ON LARGE OBJECT ${oid} IS ${quoteLiteral(comment)}`)
+    }
     for (let offset = 0; ; offset += PIECE) {
       const piece = (await read(offset)).rows[0]?.piece
       if (!piece || piece.length === 0) return

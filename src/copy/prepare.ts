@@ -87,15 +87,18 @@ function namesTable(pattern: string, table: Table, byOid: Map<number, Table>): b
   })
 }
 
-/** Missing rights and row-level security show here, before anything is made anywhere. */
+/** Missing rights, row-level security and unlogged tables of a standby show here, before anything is made anywhere. */
 async function checkReadable(
   { client, facts }: Snapshot,
   plans: readonly TablePlan[],
 ): Promise<void> {
-  const { rows } = await client.query<{ oid: string; may: boolean; hidden: boolean }>(
+  const { rows } = await client.query<
+    Record<'may' | 'hidden' | 'absent', boolean> & { oid: string }
+  >(
     `SELECT c.oid::int8 AS oid, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may,
             c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
-              AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS hidden
+              AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS hidden,
+            c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery() AS absent
      FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::int8[]::oid[])`,
     [plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table.oid)],
   )
@@ -120,6 +123,12 @@ async function checkReadable(
         hint: 'run ALTER ROLE … BYPASSRLS on the source, or connect as the owner',
       },
     )
+  }
+  const absent = rows.filter((row) => row.absent).map((row) => nameOf(row.oid))
+  if (absent.length > 0) {
+    throw new Failure('source', `a standby has no rows of unlogged tables: ${absent.join(', ')}`, {
+      hint: 'omit them in the rule file, or name the primary as the source',
+    })
   }
 }
 

@@ -38,8 +38,9 @@ export function planJobs(plans: readonly TablePlan[], jobs: number): TableJobs[]
 
 function toJob(id: number, plan: TablePlan, range: PageRange | undefined, whole: boolean): Job {
   const columns = plan.columns.map((column) => column.name)
-  // Only a table this transaction truncated can be frozen, and only where rows go straight into it.
-  const freeze = whole && plan.into === plan.table
+  // Only a table this transaction truncated can be frozen, and only where rows go straight into it. The
+  // configuration table of an extension holds rows that came with the extension.
+  const freeze = whole && plan.into === plan.table && plan.table.extension === undefined
   return {
     id,
     table: showName(plan.table),

@@ -70,7 +70,8 @@ export function matchRules(rules: RuleFile, catalog: Catalog): Map<number, Table
 }
 
 function matches(rule: TableRule, table: Table): boolean {
-  return globMatches(rule.schema, table.schema) && globMatches(rule.table, table.name)
+  if (rule.schema !== table.schema) return false
+  return rule.wildcard ? globMatches(rule.table, table.name) : rule.table === table.name
 }
 
 /** `*` stands for any run of characters. */
@@ -81,7 +82,7 @@ export function globMatches(glob: string, name: string): boolean {
 }
 
 function wildcards(rule: TableRule): number {
-  return `${rule.schema}.${rule.table}`.split('*').length - 1
+  return rule.wildcard ? rule.table.split('*').length - 1 : 0
 }
 
 function literals(rule: TableRule): number {

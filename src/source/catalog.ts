@@ -78,6 +78,7 @@ SELECT k.conrelid::int8 AS table, k.conname AS name, k.contype AS kind, coalesce
 FROM pg_catalog.pg_constraint k WHERE k.contype IN ('f', 'c') AND k.conrelid <> 0
 ORDER BY k.conrelid, k.conname`
 
+/** A standby cannot read unlogged sequences; those of tables that are unlogged are such, from version 15 on. */
 const SEQUENCES = `
 SELECT n.nspname AS schema, c.relname AS name,
        EXISTS (SELECT FROM pg_catalog.pg_depend d
@@ -85,7 +86,9 @@ SELECT n.nspname AS schema, c.relname AS name,
                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE x.oid = d.refobjid
                                  AND c.oid = ANY (x.extconfig))) AS skip
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${SYSTEM} ORDER BY 1, 2`
+WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${SYSTEM}
+  AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
+ORDER BY 1, 2`
 
 /** Depth: a view over a view over a table is refreshed after what it reads. */
 const MATERIALIZED_VIEWS = `
@@ -238,10 +241,12 @@ function whyTextOnly(row: Record<string, unknown>): string | undefined {
     const element = row['element_name'] as string
     if (row['element_schema'] !== 'pg_catalog' || row['element_is_domain'])
       return 'array of a user type'
-    if (/^(reg|xml$|aclitem$|record)/.test(element)) return `array of ${element}`
+    if (/^(reg|xml$|aclitem$|record|tsquery$)/.test(element)) return `array of ${element}`
   } else {
     if (row['base_kind'] === 'c' || type === 'record') return 'composite type'
     if (row['base_schema'] === 'pg_catalog' && /^(reg|xml$|aclitem$|record)/.test(type)) return type
+    // tsquerysend writes an empty query in a form that tsqueryrecv refuses.
+    if (type === 'tsquery') return type
     if (/^[rm]$/.test(row['base_kind'] as string) && row['base_schema'] !== 'pg_catalog') {
       return 'range of a user type'
     }

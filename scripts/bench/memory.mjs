@@ -1,0 +1,77 @@
+// npm run bench:memory: the memory of all our processes with two jobs, at two scales and with one huge
+// field that is not masked. It must not grow with the rows.
+import { parseArgs } from 'node:util'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pg from 'pg'
+import { bootstrap, ROOT } from '../bootstrap.mjs'
+import { startPostgres } from '../embedded-postgres.mjs'
+import { fillSampleCrm } from '../sample-crm/fill.mjs'
+import { measureCopy } from './measure.mjs'
+
+const { values: options } = parseArgs({
+  options: {
+    scales: { type: 'string', default: '10,100' },
+    field: { type: 'string', default: '900' },
+  },
+})
+
+/** @param {string} url @param {string} sql */
+async function execute(url, sql) {
+  const client = new pg.Client(url)
+  await client.connect()
+  await client.query(sql)
+  await client.end()
+}
+
+/** @param {string} url @param {string} database */
+const at = (url, database) => url.replace(/postgres$/, database)
+
+bootstrap()
+const production = await startPostgres()
+const dev = await startPostgres()
+const directory = mkdtempSync(join(tmpdir(), 'pgveil-bench-'))
+const results = []
+try {
+  await execute(dev.url, 'CREATE ROLE crm_app NOLOGIN')
+  const target = at(dev.url, 'copied')
+  for (const scale of options.scales.split(',').filter(Boolean).map(Number)) {
+    await execute(production.url, `CREATE DATABASE crm_${scale}`)
+    const source = at(production.url, `crm_${scale}`)
+    await fillSampleCrm(source, { scale, seed: 1 })
+    const rules = join(ROOT, 'masking-rules', 'crm.yaml')
+    const { peak, bytes, seconds } = await measureCopy(source, target, { rules, jobs: 2 })
+    results.push({
+      what: `sample CRM, scale ${scale}`,
+      bytes,
+      seconds,
+      peak_rss_mb: Math.round(peak),
+    })
+  }
+  const megabytes = Number(options.field)
+  await execute(production.url, 'CREATE DATABASE huge')
+  const source = at(production.url, 'huge')
+  await execute(
+    source,
+    `CREATE TABLE scan (id int PRIMARY KEY, owner text, image bytea);
+     ALTER TABLE scan ALTER image SET STORAGE EXTERNAL;
+     INSERT INTO scan SELECT 1, 'Kovács Anna', convert_to(repeat('a page ', ${megabytes} * 142857), 'UTF8')`,
+  )
+  const rules = join(directory, 'huge.yaml')
+  writeFileSync(
+    rules,
+    'version: 1\ntables:\n  public.scan:\n    owner: person.fullName\n    keep: [id, image]\n',
+  )
+  const { peak, bytes, seconds } = await measureCopy(source, target, { rules, jobs: 2 })
+  results.push({
+    what: `one field of ${megabytes} MB`,
+    bytes,
+    seconds,
+    peak_rss_mb: Math.round(peak),
+  })
+} finally {
+  await Promise.all([production.stop(), dev.stop()])
+  rmSync(directory, { recursive: true, force: true })
+}
+console.log(JSON.stringify(results, null, 2))
