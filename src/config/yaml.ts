@@ -95,10 +95,9 @@ export class YamlFile {
     node: Node | undefined,
     known: readonly string[],
     problems: Problems,
-    written: Readonly<Record<string, string>> = {},
   ): void {
     for (const issue of error.issues) {
-      const path = issue.path.map((step) => written[String(step)] ?? String(step))
+      const path = issue.path.map(String)
       if (issue.code === 'unrecognized_keys') {
         for (const key of issue.keys)
           problems.add(this.#locate(node, [...path, key], true), ...unknownKey(key, path, known))

@@ -104,8 +104,12 @@ class Copy {
   readonly #phases: Partial<Record<Phase, number>> = {}
   readonly #warnings: CopyReport['warnings'] = []
   readonly #closers: (() => Promise<unknown>)[] = []
+  /** Ends what runs beside this process when the copy ends in whatever way. */
+  readonly #ended = new AbortController()
   #maintenance: pg.Client | undefined
   #building: Building | undefined
+  /** The work that is under way, which a signal does not wait for, but cleaning up does. */
+  #pending: Promise<unknown> = Promise.resolve()
 
   constructor(options: CopyOptions, emit: Emit, signal: AbortSignal) {
     this.#options = options
@@ -154,7 +158,8 @@ class Copy {
     await this.#phase('views', () => refreshViews(prepared.catalog, sessions))
     await this.#phase('checks', () => checkBuilding(finish))
     await sessions.close()
-    await this.#phase('handover', () =>
+    // From here on a signal comes too late: both names change, or none.
+    await this.#uninterrupted('handover', () =>
       handOver(maintenance, this.#target, building, this.#database, this.#options.keepPrevious),
     )
     this.#building = undefined
@@ -169,7 +174,6 @@ class Copy {
     this.#closers.push(() => prepared.snapshot.close())
     const { facts } = prepared.snapshot
     const maintenance = await this.#during(openMaintenance(this.#target))
-    this.#closers.push(() => maintenance.end().catch(() => {}))
     this.#maintenance = maintenance
     const targetFacts = await readServerFacts(maintenance)
     refuseProduction(this.#targetRequest(), targetFacts.systemIdentifier)
@@ -236,7 +240,7 @@ class Copy {
     const { facts } = snapshot
     const reading = readStructure(
       { endpoint: source, dumper, snapshot: snapshot.id, sqlAscii: facts.encoding === 'SQL_ASCII' },
-      this.#signal,
+      this.#ended.signal,
     )
     reading.catch(() => {})
     this.#building = await createBuilding(maintenance, this.#target, this.#database, {
@@ -276,11 +280,15 @@ class Copy {
     return finished
   }
 
-  async #phase<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
+  #phase<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
+    return this.#uninterrupted(phase, () => this.#during(work()))
+  }
+
+  async #uninterrupted<T>(phase: Phase, work: () => Promise<T>): Promise<T> {
     this.#signal.throwIfAborted()
     const started = performance.now()
     this.#emit({ event: 'phase', phase, state: 'started' })
-    const result = await this.#during(work())
+    const result = await work()
     const seconds = (performance.now() - started) / 1000
     this.#phases[phase] = seconds
     this.#emit({ event: 'phase', phase, state: 'finished', seconds })
@@ -290,7 +298,7 @@ class Copy {
   /** Waits for `work`, but not longer than until the signal. */
   async #during<T>(work: Promise<T>): Promise<T> {
     const signal = this.#signal
-    work.catch(() => {})
+    this.#pending = Promise.allSettled([this.#pending, work])
     let onAbort: () => void = () => {}
     const aborted = new Promise<never>((_, reject) => {
       onAbort = () => reject(signal.reason as Error)
@@ -323,13 +331,11 @@ class Copy {
 
   /** Drops what was being built; returns the failure with what it could not clear away. */
   async undo(error: unknown): Promise<unknown> {
-    await this.close()
+    await this.#endWork()
     const building = this.#building
     if (!building) return error
-    let maintenance: pg.Client | undefined
     try {
-      maintenance = await openMaintenance(this.#target)
-      await dropDatabase(maintenance, building.name)
+      await this.#dropBuilding(building)
       return error
     } catch {
       const failure = serverFailure('sink', 'make the copy', error)
@@ -338,13 +344,32 @@ class Copy {
         left: `the unfinished database ${building.name} on ${this.#target.label}; the next run drops it`,
         cause: error,
       })
-    } finally {
-      await maintenance?.end().catch(() => {})
+    }
+  }
+
+  async #dropBuilding(building: Building): Promise<void> {
+    try {
+      await dropDatabase(this.#maintenance as pg.Client, building.name)
+    } catch {
+      // The session may be what broke: once more with a new one.
+      const maintenance = await openMaintenance(this.#target)
+      try {
+        await dropDatabase(maintenance, building.name)
+      } finally {
+        await maintenance.end().catch(() => {})
+      }
     }
   }
 
   /** Ends processes and sessions, in the reverse of the order in which they were opened. */
-  async close(): Promise<void> {
+  async #endWork(): Promise<void> {
+    this.#ended.abort()
     for (const close of this.#closers.splice(0).reverse()) await close()
+    await this.#pending
+  }
+
+  async close(): Promise<void> {
+    await this.#endWork()
+    await this.#maintenance?.end().catch(() => {})
   }
 }

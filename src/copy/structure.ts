@@ -35,6 +35,7 @@ export function readStructure(request: StructureRequest, signal: AbortSignal): P
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   const stop = () => child.kill('SIGKILL')
+  if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   const answer = new Promise<Structure>((resolve, reject) => {
     child.on('error', reject)

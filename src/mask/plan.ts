@@ -1,3 +1,5 @@
+import { dirname, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Failure } from '../errors.ts'
 import type { Catalog, Column, Table, TypeClass } from '../postgres/catalog.ts'
 import { showIdentifier, showName } from '../postgres/identifiers.ts'
@@ -156,7 +158,12 @@ function maskedAs(
   )
 }
 
-/** What the columns of one domain have in common. */
+/** Masks that agree within a row share a domain's key, but not each other's lengths and counts. */
+function domainKey(rule: ColumnRule): string {
+  return `${domainOf(rule)}\0${rule.mask}`
+}
+
+/** What the columns of one domain under one mask have in common. */
 interface Domain {
   maxChars: number | undefined
   unique: boolean
@@ -167,7 +174,7 @@ function describeDomains(drafts: TableDraft[]): Map<string, Domain> {
   const domains = new Map<string, Domain>()
   for (const { plan, masks } of drafts) {
     for (const { column, treatment } of masks) {
-      const name = domainOf(treatment.rule)
+      const name = domainKey(treatment.rule)
       const domain = domains.get(name) ?? { maxChars: undefined, unique: false, rows: 0 }
       domains.set(name, domain)
       if (column.maxChars !== undefined) {
@@ -208,11 +215,11 @@ async function prepareTable(
   for (const { column, treatment, definition, typeClass } of masks) {
     const { rule } = treatment
     const name = domainOf(rule)
-    const domain = domains.get(name) as Domain
+    const domain = domains.get(domainKey(rule)) as Domain
     const prepared = await prepare(table, column, rule, () =>
       definition.prepare({
         options: {
-          ...rule.options,
+          ...resolveOptions(rule, request.rules.path),
           ...(rule.normalize !== undefined && { normalize: rule.normalize }),
         },
         type: typeClass,
@@ -243,6 +250,14 @@ async function prepareTable(
   plan.columns = [...head, ...writable.filter((column) => !head.includes(column))]
   plan.head = head.length
   chooseCodec(plan)
+}
+
+/** Files of user functions are meant relative to the rule file. */
+function resolveOptions(rule: ColumnRule, rulesPath: string): Record<string, unknown> {
+  const written = rule.options['function']
+  if (rule.mask !== 'function' || typeof written !== 'string') return rule.options
+  const [file = '', name = ''] = written.split('#')
+  return { function: `${pathToFileURL(resolve(dirname(rulesPath), file)).href}#${name}` }
 }
 
 async function prepare(

@@ -22,8 +22,8 @@ export interface MaskRule {
 /** Short names that the rule file takes besides those of the registry. */
 export const SHORT_NAMES: Readonly<Record<string, string>> = { scramble: 'text.scramble' }
 
-/** Masks whose name may stand as the key: `{ faker: m }` is `{ mask: faker, method: m }`. */
-export const KEYED_MASKS: Readonly<Record<string, string>> = { faker: 'method', function: 'file' }
+/** Masks whose name may stand as the key: `{ faker: m }` is `{ mask: faker, faker: m }`. */
+export const KEYED_MASKS: readonly string[] = ['faker', 'function']
 
 /** Options of every mask; the others belong to the mask itself. */
 const COMMON_OPTIONS = ['domain', 'when', 'normalize'] as const
@@ -70,7 +70,9 @@ function parseMapping(
   entries: readonly Entry[],
 ): MaskRule | undefined {
   const { file, problems } = reading
-  const heads = entries.filter(({ key }) => key === 'mask' || key === 'json' || key in KEYED_MASKS)
+  const heads = entries.filter(
+    ({ key }) => key === 'mask' || key === 'json' || KEYED_MASKS.includes(key),
+  )
   const json = heads.find(({ key }) => key === 'json')
   if (json) {
     problems.add(
@@ -82,7 +84,7 @@ function parseMapping(
   }
   const [head, second] = heads
   if (!head) {
-    const hint = didYouMean(entries[0]?.key ?? '', ['mask', ...Object.keys(KEYED_MASKS)])
+    const hint = didYouMean(entries[0]?.key ?? '', ['mask', ...KEYED_MASKS])
     problems.add(
       file.place(node),
       `column ${column}: mask: is missing`,
@@ -108,23 +110,15 @@ function parseMapping(
   const definition = find(name, at, reading)
   const common = parseCommon(reading, entries)
   if (!definition) return undefined
-  const renamed = KEYED_MASKS[head.key]
   const options: Record<string, unknown> = {}
   for (const { key, value } of entries) {
     if (key === 'mask' || (COMMON_OPTIONS as readonly string[]).includes(key)) continue
-    const option = key === head.key && renamed !== undefined ? renamed : key
-    options[option] = value === undefined ? null : file.toJS(value)
+    options[key] = value === undefined ? null : file.toJS(value)
   }
   const checked = definition.options.safeParse(options)
   if (checked.success) return { mask: definition.name, options: checked.data, ...common }
   const known = [...COMMON_OPTIONS, ...optionNames(definition)]
-  file.explain(
-    checked.error,
-    node,
-    known,
-    problems,
-    renamed === undefined ? {} : { [renamed]: head.key },
-  )
+  file.explain(checked.error, node, known, problems)
   return undefined
 }
 

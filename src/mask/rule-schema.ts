@@ -151,11 +151,6 @@ function longForms(masks: readonly MaskDefinition[]): JsonSchema[] {
     })
     const name: JsonSchema = mask.name === 'null' ? { enum: ['null', null] } : { const: mask.name }
     const long = form({ mask: name }, properties, ['mask', ...required])
-    const option = KEYED_MASKS[mask.name]
-    const keyed = option === undefined ? undefined : properties[option]
-    if (option === undefined || keyed === undefined) return [long]
-    const { [option]: _, ...rest } = properties
-    const others = required.filter((key) => key !== option)
-    return [long, form({ [mask.name]: keyed }, rest, [mask.name, ...others])]
+    return KEYED_MASKS.includes(mask.name) ? [long, form({}, properties, required)] : [long]
   })
 }

@@ -2,6 +2,7 @@ import { Failure } from '../errors.ts'
 import type { Catalog, Column, ForeignKey, Table } from '../postgres/catalog.ts'
 import { showIdentifier, showName } from '../postgres/identifiers.ts'
 import type { TableDecision } from './match.ts'
+import { defaultDomain } from './registry.ts'
 import { formatPlace, type ColumnRule } from './rules.ts'
 
 /** What happens to one column. */
@@ -174,7 +175,7 @@ function sameMask(a: ColumnRule, b: ColumnRule): boolean {
   )
 }
 
-/** Columns of one domain give equal originals equal masks; without a name, a mask is its own domain. */
+/** Columns of one domain give equal originals equal masks; without a name, a mask has its own. */
 export function domainOf(rule: ColumnRule): string {
-  return rule.domain ?? rule.mask
+  return rule.domain ?? defaultDomain(rule.mask)
 }

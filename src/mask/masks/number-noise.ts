@@ -1,5 +1,5 @@
 import { KeyedHash, Stream } from '../keyed.ts'
-import type { Codec, Mask, MaskOpener, Output, TypeClass } from '../mask.ts'
+import type { Codec, Mask, MaskOpener, TypeClass } from '../mask.ts'
 import { appendSmallInteger, appendWideInteger, readSmallInteger, readWideInteger } from './key.ts'
 import { appendNumeric, readNumeric, type Numeric } from './numeric.ts'
 

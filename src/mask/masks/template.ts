@@ -61,7 +61,7 @@ export function templateOpener(openMask: MaskOpener): MaskOpener {
     const { identity, parts } = prepared.params as unknown as TemplateParams
     const original = new Original(prepared.key, identity)
     const masks = await Promise.all(
-      parts.map((part) => {
+      parts.map(async (part) => {
         if ('literal' in part) return openLiteral(part.literal)
         if ('hash' in part) return openTag(original, part.hash)
         const dictionaries = dictionariesBehind(part.prefix, prepared.dictionaries)

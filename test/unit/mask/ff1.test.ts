@@ -25,7 +25,7 @@ describe('the sample vectors of NIST SP 800-38G that have no tweak', () => {
 })
 
 test.each([
-  [2, [2, 3, 15, 31, 32, 63, 64, 74, 90]],
+  [2, [7, 15, 31, 32, 63, 74, 75, 90]],
   [10, [2, 3, 6, 9, 11, 19, 22, 23, 24, 40, 77, 130]],
   [26, [2, 5, 9, 15, 16, 17, 60]],
 ])('radix %d agrees with an independent implementation', (radix, lengths) => {

@@ -30,7 +30,7 @@ export const MASKS: ReadonlyMap<string, MaskDefinition> = new Map(
     ),
     definition(
       'faker',
-      z.strictObject({ method: z.string(), args: z.array(z.unknown()).optional() }),
+      z.strictObject({ faker: z.string(), args: z.array(z.unknown()).optional() }),
     ),
   ].map((mask) => [mask.name, mask]),
 )

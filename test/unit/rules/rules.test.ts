@@ -65,7 +65,7 @@ tables:
       { column: 'secret', mask: 'null', options: {} },
       { column: 'gone', mask: 'null', options: {} },
       { column: 'city', mask: 'text.scramble', options: {} },
-      { column: 'pet', mask: 'faker', options: { method: 'animal.dog', args: [1] } },
+      { column: 'pet', mask: 'faker', options: { faker: 'animal.dog', args: [1] } },
     ])
     expect(columns.columns[1]?.place).toEqual({ file: 'rules.yaml', line: 7, column: 5 })
   })

@@ -22,7 +22,7 @@ type Method = (...args: unknown[]) => unknown
 
 function toText(value: unknown): string {
   if (value instanceof Date) return value.toISOString()
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
 async function prepareFaker(request: MaskRequest): Promise<PreparedMask> {

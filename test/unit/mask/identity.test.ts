@@ -1,0 +1,96 @@
+import { describe, expect, test } from '@jest/globals'
+import { openIdentity, type IdentityKind } from '../../../src/mask/masks/identity.ts'
+
+function canonical(kind: IdentityKind, value: string | Uint8Array): string {
+  const identity = openIdentity(kind)
+  const bytes = Buffer.concat([Buffer.from('7 '), Buffer.from(value), Buffer.from(' 9')])
+  identity.read(bytes, 2, bytes.length - 2)
+  return Buffer.from(identity.bytes.subarray(identity.start, identity.end)).toString('utf8')
+}
+
+describe('text', () => {
+  test.each([
+    ['A@X.hu', 'a@x.hu '],
+    ['Kovács Árpád', '  KOVÁCS \t ÁRPÁD\n'],
+    ['Őrs', 'Őrs'],
+    ['Ÿ', 'ÿ'],
+    ['İzmir', 'i̇zmir'],
+    ['a\u00a0b', 'A B'],
+    ['ΟΔΟΣ', 'οδος'],
+    ['漢字 x', '漢字\u3000X'],
+    ['Å', 'å'],
+    ['', '   '],
+  ])('%j and %j are one', (a, b) => {
+    expect(canonical('text', a)).toBe(canonical('text', b))
+  })
+
+  test.each([
+    ['a b', 'ab'],
+    ['Kovács', 'Kovacs'],
+    ['ß', 'ss'],
+  ])('%j and %j are two', (a, b) => {
+    expect(canonical('text', a)).not.toBe(canonical('text', b))
+  })
+
+  test('the path without allocation agrees with Unicode for every Latin letter', () => {
+    for (let codePoint = 0xc0; codePoint <= 0x17f; codePoint++) {
+      const char = String.fromCodePoint(codePoint)
+      const expected = char.normalize('NFC').toLowerCase().normalize('NFC')
+      expect(canonical('text', `x${char}y`)).toBe(`x${expected}y`)
+      expect(canonical('text', `x${char}日`)).toBe(`x${expected}日`)
+    }
+  })
+
+  test('bytes that are no UTF-8 are taken as they are', () => {
+    const identity = openIdentity('text')
+    const bytes = Uint8Array.of(0x41, 0xff, 0xc3)
+    identity.read(bytes, 0, 3)
+    expect([...identity.bytes.subarray(identity.start, identity.end)]).toEqual([...bytes])
+  })
+
+  test('values longer than the scratch space', () => {
+    const long = 'Á'.repeat(5000)
+    expect(canonical('text', long)).toBe('á'.repeat(5000))
+    expect(canonical('text', `${long}日`)).toBe(`${'á'.repeat(5000)}日`)
+  })
+})
+
+describe('telephone numbers', () => {
+  const hungary = { country: '36', trunk: '06', nationalDigits: 9 }
+  test.each([
+    '+36 20 123 4567',
+    '06 20 123 4567',
+    '0036 20 1234567',
+    '(06-20) 123-4567',
+    '+36 (06) 20/123-4567',
+    '36201234567',
+    '20 123 4567',
+    '  +36.20.123.4567 ',
+  ])('%s', (written) => {
+    expect(canonical(hungary, written)).toBe('36201234567')
+  })
+
+  test.each([
+    ['+49 30 123456', '4930123456'],
+    ['0049 30 123456', '4930123456'],
+    ['36 123 456', '3636123456'],
+    ['+36 36 123 456', '3636123456'],
+    ['0620123456789012345', '3620123456789012345'],
+    ['+36 20 123 4567 ext 3', '+36 20 123 4567 ext 3'],
+    ['Titok', 'titok'],
+    ['-', '-'],
+    ['0', '360'],
+  ])('%s is %s', (written, expected) => {
+    expect(canonical(hungary, written)).toBe(expected)
+  })
+
+  test('a trunk prefix of one digit', () => {
+    const germany = { country: '49', trunk: '0', nationalDigits: 11 }
+    expect(canonical(germany, '030 123456')).toBe('4930123456')
+    expect(canonical(germany, '+49 (0) 30 123456')).toBe('4930123456')
+  })
+})
+
+test('codes are equal but for spaces and case', () => {
+  expect(canonical('code', ' hu42 1177 3016 ')).toBe('HU4211773016')
+})
