@@ -13,9 +13,10 @@ export function masksCommand({ io }: Context): CommandModule {
     builder: (yargs) =>
       yargs.positional('name', { type: 'string', description: 'show this mask only' }),
     handler: async (args) => {
-      const [{ MASKS }, { optionsSchema }] = await Promise.all([
+      const [{ MASKS }, { optionsSchema }, { KEYED_MASKS }] = await Promise.all([
         import('../mask/registry.ts'),
         import('../mask/rule-schema.ts'),
+        import('../mask/rule-masks.ts'),
       ])
       const name = args['name'] as string | undefined
       const one = name === undefined ? undefined : MASKS.get(name)
@@ -26,13 +27,13 @@ export function masksCommand({ io }: Context): CommandModule {
       const shown = one
         ? [one]
         : [...MASKS.values()].toSorted((a, b) => a.name.localeCompare(b.name))
-      const blocks = shown.map((mask) => maskText(mask, optionsSchema(mask)))
+      const blocks = shown.map((mask) => maskText(mask, optionsSchema(mask), KEYED_MASKS))
       io.stdout.write(`${blocks.join('\n\n')}\n`)
     },
   }
 }
 
-function maskText(mask: MaskDefinition, schema: JsonSchema): string {
+function maskText(mask: MaskDefinition, schema: JsonSchema, keyed: readonly string[]): string {
   const types = mask.anyTypeAsText ? 'any' : mask.types.join(', ')
   const lines = [mask.name, `    ${mask.summary}`, `    types: ${types}`]
   const properties = Object.entries(schema.properties ?? {})
@@ -43,43 +44,51 @@ function maskText(mask: MaskDefinition, schema: JsonSchema): string {
     const about = option.description === undefined ? '' : `: ${option.description}`
     lines.push(`    option ${name} (${facts.join(', ')})${about}`)
   }
-  lines.push(`    example: ${exampleOf(mask, schema)}`)
+  lines.push(`    example: ${exampleOf(mask, schema, keyed)}`)
   return lines.join('\n')
 }
 
-function typeText({
-  type,
-  enum: choices,
-  const: only,
-  anyOf,
-  minimum,
-  maximum,
-}: JsonSchema): string {
+function typeText(schema: JsonSchema): string {
+  const { type, enum: choices, const: only, anyOf } = schema
   if (only !== undefined) return JSON.stringify(only)
   if (choices) return choices.map((choice) => JSON.stringify(choice)).join(' or ')
   if (anyOf) return anyOf.map(typeText).join(' or ')
-  const least = minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER ? ` from ${minimum}` : ''
+  return `${[type ?? 'any'].flat().join(' or ')}${boundsText(schema)}`
+}
+
+function boundsText({ minimum, exclusiveMinimum, maximum }: JsonSchema): string {
+  const least =
+    exclusiveMinimum !== undefined
+      ? ` above ${exclusiveMinimum}`
+      : minimum !== undefined && minimum > Number.MIN_SAFE_INTEGER
+        ? ` from ${minimum}`
+        : ''
   const most = maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER ? ` to ${maximum}` : ''
-  return `${[type ?? 'any'].flat().join(' or ')}${least}${most}`
+  return `${least}${most}`
 }
 
 /** A line for the rule file: the short form, or the long one with the options that must be there. */
-function exampleOf({ name }: MaskDefinition, { properties, required = [], examples }: JsonSchema) {
-  const given = examples?.[0]
-  if (given !== undefined) return `column: { mask: ${name}, ${flow(given)} }`
+function exampleOf(
+  { name }: MaskDefinition,
+  { properties, required = [] }: JsonSchema,
+  keyed: readonly string[],
+): string {
   if (required.length === 0) return `column: ${name}`
   const options = required.map((key) => `${key}: ${sample(properties?.[key] ?? {})}`)
-  return `column: { mask: ${name}, ${options.join(', ')} }`
-}
-
-function flow(value: unknown): string {
-  return JSON.stringify(value).slice(1, -1).replaceAll('":', '": ')
+  if (!keyed.includes(name)) options.unshift(`mask: ${name}`)
+  return `column: { ${options.join(', ')} }`
 }
 
 function sample({ type, enum: choices, const: only, examples, minimum }: JsonSchema): string {
   const value = only ?? choices?.[0] ?? examples?.[0]
-  if (value !== undefined) return JSON.stringify(value)
+  if (value !== undefined) return flowScalar(value)
   if (type === 'integer' || type === 'number') return String(Math.max(1, minimum ?? 1))
   if (type === 'boolean') return 'true'
   return type === 'array' ? '[…]' : '…'
+}
+
+/** A value within `{ … }` of YAML, quoted only where it has to be. */
+function flowScalar(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value)
+  return /^[A-Za-z./][\w./#-]*$/.test(value) ? value : `'${value.replaceAll("'", "''")}'`
 }

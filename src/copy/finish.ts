@@ -2,7 +2,7 @@ import type pg from 'pg'
 import pLimit from 'p-limit'
 import { Failure } from '../errors.ts'
 import type { TablePlan } from '../mask/plan.ts'
-import type { Catalog, Sequence } from '../postgres/catalog.ts'
+import type { Catalog, Sequence, Table } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import {
   quoteLiteral,
@@ -15,11 +15,13 @@ import {
   indexGroups,
   inPhase,
   prepareSession,
-  runForeignKeys,
   runStatement,
   runStatements,
+  runWithoutConflict,
+  type LockingTask,
   type Warn,
 } from '../sink/structure.ts'
+import { keyOf } from '../sink/structure-dropped.ts'
 import type { StructurePlan, StructureStatement } from '../sink/structure-plan.ts'
 
 /** Sessions on the building database, opened as they are needed and reused. */
@@ -117,15 +119,52 @@ export async function buildConstraints(request: FinishRequest): Promise<void> {
     throw error
   }
   await sessions.use((client) => runStatements(client, inPhase(plan, 'attach'), warn))
+  await runWithoutConflict([...foreignKeyTasks(request), ...analyzeTasks(request)], jobs)
+  await sessions.use((client) => runStatements(client, inPhase(plan, 'late'), warn))
+}
+
+function foreignKeyTasks({
+  plan,
+  plans,
+  sessions,
+  targetMajor,
+  warn,
+}: FinishRequest): LockingTask[] {
   const incomplete = plans
     .filter((entry) => entry.rows === 'none' || entry.where !== undefined)
     .map(({ table }) => table)
-  await runForeignKeys(
-    foreignKeys(plan, { incomplete, targetMajor: request.targetMajor }, warn),
-    jobs,
-    run,
-  )
-  await sessions.use((client) => runStatements(client, inPhase(plan, 'late'), warn))
+  return foreignKeys(plan, { incomplete, targetMajor }, warn).map((statement) => ({
+    locks: statement.foreignKey?.locks ?? [],
+    run: () => sessions.use((client) => runStatement(client, statement, warn)),
+  }))
+}
+
+/**
+ * Statistics for the planner. A partitioned table's come with its partitions' before version 18. Foreign keys lock the
+ * same few tables over and over; this fills the gaps.
+ */
+function analyzeTasks({ plans, sessions, targetMajor }: FinishRequest): LockingTask[] {
+  const byOid = new Map(plans.map(({ table }) => [table.oid, table]))
+  const rootOf = (table: Table): Table => {
+    const parent = table.isPartition ? byOid.get(table.parents[0] ?? -1) : undefined
+    return parent ? rootOf(parent) : table
+  }
+  const only = targetMajor >= 18 ? 'ONLY ' : ''
+  return plans
+    .filter(({ table, rows }) => rows === 'copied' && !(targetMajor < 18 && table.isPartition))
+    .toSorted((a, b) => b.table.bytes - a.table.bytes)
+    .map(({ table }) => ({
+      locks: [keyOf(rootOf(table))],
+      run: () => analyze(sessions, `${only}${quoteQualified(table)}`, showName(table)),
+    }))
+}
+
+async function analyze(sessions: TargetSessions, what: string, shown: string): Promise<void> {
+  await sessions
+    .use((client) => client.query(`ANALYZE ${what}`))
+    .catch((error: unknown) => {
+      throw serverFailure('sink', `analyze ${shown}`, error)
+    })
 }
 
 /** Fills materialised views from what was copied, never from the source's rows. */
@@ -155,34 +194,15 @@ export async function checkBuilding(request: FinishRequest): Promise<void> {
     ),
   )
   if (rows.length > 0) throw new Failure('sink', `index ${rows[0]?.name} of the copy is not valid`)
-  await analyze(request)
-  await sessions.use((client) => runStatements(client, inPhase(plan, 'event-trigger'), warn))
-}
-
-/** Statistics for the planner, several tables at a time. A partitioned table's come with its partitions'. */
-async function analyze({
-  plans,
-  views,
-  sessions,
-  jobs,
-  targetMajor,
-}: FinishRequest): Promise<void> {
-  const withRows = plans.filter(
-    ({ table, rows }) => rows === 'copied' && !(targetMajor < 18 && table.isPartition),
-  )
-  const limit = pLimit(jobs)
-  await Promise.all(
-    [...withRows.map(({ table }) => table), ...views].map((table) =>
-      limit(async () => {
-        const only = targetMajor >= 18 ? 'ONLY ' : ''
-        const sql = `ANALYZE ${only}${quoteQualified(table)}`
-        await sessions
-          .use((client) => client.query(sql))
-          .catch((error: unknown) => {
-            limit.clearQueue()
-            throw serverFailure('sink', `analyze ${showName(table)}`, error)
-          })
-      }),
+  for (const view of request.views) {
+    await analyze(sessions, quoteQualified(view), showName(view))
+  }
+  // Statistics over several columns are created late, when their tables have been analysed already.
+  const { rows: tables } = await sessions.use((client) =>
+    client.query<{ name: string }>(
+      'SELECT DISTINCT stxrelid::regclass::text AS name FROM pg_catalog.pg_statistic_ext',
     ),
   )
+  for (const { name } of tables) await analyze(sessions, name, name)
+  await sessions.use((client) => runStatements(client, inPhase(plan, 'event-trigger'), warn))
 }

@@ -53,7 +53,7 @@ async function checkExpressions(source: pg.Client, plan: TablePlan): Promise<voi
     } catch (error) {
       throw new Failure(
         'config',
-        `the ${what}: of ${showName(plan.table)} is no condition on it: ${describeError(error)}`,
+        `the ${what}: of ${showName(plan.table)} is no condition on it: ${describeError(error, 'source')}`,
         {
           hint: 'the expression is PostgreSQL’s SQL; functions and types outside pg_catalog need their schema',
           cause: error,
@@ -152,7 +152,9 @@ async function proveOnSample(source: pg.Client, plan: TablePlan): Promise<void> 
 
   const wanted = new Set(checks.flatMap((check) => check.columns))
   const columns = plan.columns.filter((column, i) => i < plan.head || wanted.has(column.number))
-  const sample = await readSample(source, plan, columns)
+  const sample = await readSample(source, plan, columns).catch((error: unknown) => {
+    throw serverFailure('source', `read a sample of ${showName(plan.table)}`, error)
+  })
   if (sample.length === 0) return
   const values = await maskSample(plan, sample)
   for (const mask of watched) proveLengths(plan, mask, values[columns.indexOf(mask.column)] ?? [])

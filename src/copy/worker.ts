@@ -23,7 +23,8 @@ async function openSessions({ source, target, snapshotId, encoding }: WorkerSetu
 }
 
 function send(message: FromWorker): void {
-  if (process.connected) process.send?.(message)
+  // With a callback, a parent that is gone is no error here: `disconnect` follows.
+  if (process.connected) process.send?.(message, () => {})
 }
 
 async function work(job: Job): Promise<void> {

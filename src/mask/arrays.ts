@@ -8,30 +8,39 @@ export function openArrayMask(element: Mask, codec: Codec): Mask {
   return codec === 'binary' ? binaryArrayMask(element) : textArrayMask(element)
 }
 
+/** Dimensions, flags and element type. */
+const HEADER = 12
+
 /**
  * Binary form (array_send in PostgreSQL's arrayfuncs.c): int32 dimensions, flags, element type, then
- * two int32 a dimension, then per element an int32 length, -1 for NULL, and its bytes.
+ * two int32 a dimension, then per element an int32 length, -1 for NULL, and its bytes. Bytes of any other
+ * form become NULL: what cannot be read cannot be masked.
  */
 function binaryArrayMask(element: Mask): Mask {
   return (bytes, start, end, out, row) => {
     const view = bytes as Buffer
-    const dimensions = view.readInt32BE(start)
-    const headerEnd = start + 12 + dimensions * 8
+    const mark = out.length
+    const dimensions = start + HEADER <= end ? view.readInt32BE(start) : -1
+    const headerEnd = start + HEADER + dimensions * 8
+    if (dimensions < 0 || headerEnd > end) return false
     out.reserve(end - start)
-    const flagsAt = out.length + 4
-    out.bytes.set(bytes.subarray(start, headerEnd), out.length)
+    out.bytes.set(bytes.subarray(start, headerEnd), mark)
     out.length += headerEnd - start
     let position = headerEnd
     while (position < end) {
-      const length = view.readInt32BE(position)
+      const length = position + 4 <= end ? view.readInt32BE(position) : end
       position += 4
+      if (position + length > end) {
+        out.length = mark
+        return false
+      }
       out.reserve(4)
       const lengthAt = out.length
       out.length += 4
       if (length < 0 || !element(bytes, position, position + length, out, row)) {
         out.length = lengthAt + 4
         out.bytes.writeInt32BE(-1, lengthAt)
-        out.bytes.writeInt32BE(1, flagsAt)
+        out.bytes.writeInt32BE(1, mark + 4)
       } else {
         out.bytes.writeInt32BE(out.length - lengthAt - 4, lengthAt)
       }

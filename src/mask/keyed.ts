@@ -76,13 +76,17 @@ export class KeyedHash {
           (bytes[at + 15]! << 24)
         at += 16
       } else {
-        for (let i = 0; i <= left; i++) {
-          const shifted = (i === left ? 1 : bytes[at + i]!) << ((i & 3) << 3)
-          if (i < 4) v0 ^= shifted
-          else if (i < 8) v1 ^= shifted
-          else if (i < 12) v2 ^= shifted
-          else v3 ^= shifted
-        }
+        // The tail, then a one bit, then zeros.
+        let i = at
+        for (let shift = 0; shift < 32 && i < end; shift += 8) v0 ^= bytes[i++]! << shift
+        for (let shift = 0; shift < 32 && i < end; shift += 8) v1 ^= bytes[i++]! << shift
+        for (let shift = 0; shift < 32 && i < end; shift += 8) v2 ^= bytes[i++]! << shift
+        for (let shift = 0; shift < 32 && i < end; shift += 8) v3 ^= bytes[i++]! << shift
+        const one = 1 << ((left & 3) << 3)
+        if (left < 4) v0 ^= one
+        else if (left < 8) v1 ^= one
+        else if (left < 12) v2 ^= one
+        else v3 ^= one
       }
       const subkey = left === 16 ? this.#full : this.#padded
       if (last) {

@@ -147,8 +147,8 @@ function maskedAs(
   definition: MaskDefinition,
   rule: ColumnRule,
 ): TypeClass {
-  if (definition.types.includes(column.typeClass)) return column.typeClass
   if (definition.anyTypeAsText) return 'text'
+  if (definition.types.includes(column.typeClass)) return column.typeClass
   throw new Failure(
     'refused',
     `${describeColumn(table, column, rule)} has type ${column.typeName}, which ${definition.name} cannot mask`,

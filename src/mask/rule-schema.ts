@@ -15,6 +15,7 @@ export interface JsonSchema {
   examples?: unknown[]
   pattern?: string
   minimum?: number
+  exclusiveMinimum?: number
   maximum?: number
   items?: JsonSchema
   uniqueItems?: boolean

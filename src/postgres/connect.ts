@@ -135,20 +135,30 @@ function firstLine(text: string): string {
 }
 
 /**
- * SQLSTATE classes whose primary message may quote a value of a row (data exceptions, constraint
- * violations, encoding) and so is never shown.
+ * SQLSTATE classes whose primary message is about connections, rights, names, syntax, limits and the like. That of any
+ * other (data exceptions, constraint violations, codes of the user's) may quote a value of a row.
  */
-const QUOTES_ROWS = /^(22|23|42P17|P0|XX)/
+const TELLS_NO_ROWS = /^(08|0A|25|26|28|3D|3F|40|42|53|54|55|57|58)(?!P17)/
 
-/** What PostgreSQL said, without anything that could be a row value. */
-export function describeError(error: unknown): string {
+/** Where a function of the user's raises an error, whose SQLSTATE, message and names it chooses freely. */
+const RAISED_BY_USER = /^(exec_stmt_raise|PLy_elog\w*|throw_tcl_error)$/
+
+/**
+ * What PostgreSQL said, without anything that could be a row value.
+ *
+ * @param side of the server; values in SQL that a function on the source puts together are originals
+ */
+export function describeError(error: unknown, side: FailureKind): string {
   const code = errorCode(error)
   if (!(error instanceof Error)) return 'unknown error'
   if (!/^[0-9A-Z]{5}$/.test(code)) return CONNECT_REASONS[code] ?? firstLine(error.message)
-  const { constraint, column, table, schema } = error as pg.DatabaseError
-  const what = QUOTES_ROWS.test(code)
-    ? (STATES[code] ?? 'the server refuses a value')
-    : firstLine(error.message)
+  const { constraint, column, table, schema, routine, internalQuery } = error as pg.DatabaseError
+  if (RAISED_BY_USER.test(routine ?? '') || (internalQuery !== undefined && side === 'source')) {
+    return `a function in the database failed (SQLSTATE ${code})`
+  }
+  const what = TELLS_NO_ROWS.test(code)
+    ? firstLine(error.message)
+    : (STATES[code] ?? 'the server refuses a value')
   const where = [
     constraint && `constraint ${constraint}`,
     column && `column ${column}`,
@@ -179,7 +189,7 @@ const STATES: Readonly<Record<string, string>> = {
 export function serverFailure(side: FailureKind, doing: string, error: unknown): Failure {
   if (error instanceof Failure) return error
   const hint = SERVER_HINTS[errorCode(error)]
-  return new Failure(side, `cannot ${doing}: ${describeError(error)}`, {
+  return new Failure(side, `cannot ${doing}: ${describeError(error, side)}`, {
     cause: error,
     ...(hint && { hint }),
   })

@@ -49,7 +49,7 @@ export class CopyOut implements Submittable {
   #reject: (error: unknown) => void = () => {}
   #stream: Socket | undefined
   #pgListener: ((chunk: Buffer) => void) | undefined
-  #rowCount = 0
+  #rowCount = Number.NaN
   #sawDone = false
   #error: unknown
   /** Bytes of a message header that was split over chunks. */
@@ -117,7 +117,7 @@ export class CopyOut implements Submittable {
           this.#detachWith(this.#header, chunk.subarray(position))
           return
         }
-        this.#startMessage(this.#header[0] as number, this.#header.readUInt32BE(1) - 4)
+        this.#startMessage(this.#header[0] as number, this.#header.readInt32BE(1) - 4)
         continue
       }
       const type = chunk[position] as number
@@ -126,6 +126,7 @@ export class CopyOut implements Submittable {
         ((chunk[position + 2] as number) << 16) |
         ((chunk[position + 3] as number) << 8) |
         (chunk[position + 4] as number)
+      if (size < 4) throw malformedMessage()
       if (type === COPY_DATA) {
         if (position + 1 + size <= end) {
           position += 1 + size
@@ -142,7 +143,7 @@ export class CopyOut implements Submittable {
       }
       position += HEADER
       runStart = position
-      this.#startMessage(type, (size >>> 0) - 4)
+      this.#startMessage(type, size - 4)
     }
     if (end > runStart) this.#consumer.rows(chunk, runStart, end)
   }
@@ -161,6 +162,7 @@ export class CopyOut implements Submittable {
   }
 
   #startMessage(type: number, size: number): void {
+    if (size < 0) throw malformedMessage()
     this.#type = type
     this.#remaining = size
     if (type === COPY_DATA) {
@@ -219,4 +221,8 @@ export class CopyOut implements Submittable {
       this.#resolve(this.#rowCount)
     }
   }
+}
+
+function malformedMessage(): Failure {
+  return new Failure('source', 'the source sent what is no message of PostgreSQL’s protocol')
 }

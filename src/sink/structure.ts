@@ -209,28 +209,31 @@ export function foreignKeys(
   })
 }
 
+/** Something to run that locks tables. */
+export interface LockingTask {
+  /** Keys of tables; two tasks that share one do not run at once. */
+  locks: readonly string[]
+  run(): Promise<void>
+}
+
 /**
- * Runs foreign keys, `jobs` at a time, never two that lock the same table. After a failure none is begun,
- * and those under way are waited for.
+ * Runs tasks in about their order, `jobs` at a time, never two that lock the same table. After a failure
+ * none is begun, and those under way are waited for.
  */
-export async function runForeignKeys(
-  statements: readonly StructureStatement[],
+export async function runWithoutConflict(
+  tasks: readonly LockingTask[],
   jobs: number,
-  run: (statement: StructureStatement) => Promise<void>,
 ): Promise<void> {
-  const waiting = [...statements]
+  const waiting = [...tasks]
   const busy = new Set<string>()
   const running = new Set<Promise<void>>()
   const startNext = (): boolean => {
-    const locksOf = (statement: StructureStatement | undefined) =>
-      statement?.foreignKey?.locks ?? []
-    const at = waiting.findIndex((statement) => locksOf(statement).every((lock) => !busy.has(lock)))
-    const [statement] = at < 0 ? [] : waiting.splice(at, 1)
-    if (!statement) return false
-    const locks = locksOf(statement)
-    for (const lock of locks) busy.add(lock)
-    const one = run(statement).finally(() => {
-      for (const lock of locks) busy.delete(lock)
+    const at = waiting.findIndex(({ locks }) => locks.every((lock) => !busy.has(lock)))
+    const [task] = at < 0 ? [] : waiting.splice(at, 1)
+    if (!task) return false
+    for (const lock of task.locks) busy.add(lock)
+    const one = task.run().finally(() => {
+      for (const lock of task.locks) busy.delete(lock)
       running.delete(one)
     })
     running.add(one)

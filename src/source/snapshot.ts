@@ -140,10 +140,10 @@ export async function joinSnapshot(
     await client.end().catch(() => {})
     const hint =
       errorCode(error) === '22023'
-        ? 'connect to one server directly: a load balancer sends sessions to different ones'
+        ? 'did the server restart? otherwise connect to it directly: a load balancer sends sessions to different ones'
         : undefined
     if (hint) {
-      throw new Failure('source', `the snapshot is not known to ${source.label}`, {
+      throw new Failure('source', `the snapshot is not, or no longer, known to ${source.label}`, {
         hint,
         cause: error,
       })

@@ -13,8 +13,6 @@ import {
   indexGroups,
   inPhase,
   prepareSession,
-  runForeignKeys,
-  runStatement,
   runStatements,
 } from '../../src/sink/structure.ts'
 import { findLiterals, type Literal } from '../../src/source/literals.ts'
@@ -90,7 +88,7 @@ async function build(
     for (const { statements } of indexGroups(plan)) await runStatements(client, statements, warn)
     await runStatements(client, inPhase(plan, 'attach'), warn)
     const keys = foreignKeys(plan, { incomplete: [], targetMajor }, warn)
-    await runForeignKeys(keys, 1, (statement) => runStatement(client, statement, warn))
+    await runStatements(client, keys, warn)
     await runStatements(client, inPhase(plan, 'late'), warn)
     await runStatements(client, inPhase(plan, 'event-trigger'), warn)
   } finally {

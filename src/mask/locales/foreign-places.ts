@@ -25,7 +25,7 @@ Connecticut: 06103 Hartford, 06510 New Haven, 06902 Stamford
 Delaware: 19801 Wilmington, 19901 Dover
 District of Columbia: 20001 20005 Washington
 Florida: 33130 Miami, 33602 Tampa, 32801 Orlando, 32202 Jacksonville, 32301 Tallahassee
-Georgia: 30303 30308 Atlanta, 31401 Savannah, 30901 Augusta
+Georgia: 30303 30308 Atlanta, 31401 Savannah
 Hawaii: 96813 Honolulu, 96720 Hilo
 Idaho: 83702 Boise
 Illinois: 60601 60602 60603 Chicago, 62701 Springfield, 61602 Peoria
@@ -34,7 +34,7 @@ Iowa: 50309 Des Moines, 52240 Iowa City
 Kansas: 67202 Wichita, 66603 Topeka
 Kentucky: 40202 Louisville, 40507 Lexington
 Louisiana: 70112 New Orleans, 70801 Baton Rouge
-Maine: 04101 Portland, 04330 Augusta
+Maine: 04330 Augusta
 Maryland: 21201 21202 Baltimore, 21401 Annapolis
 Massachusetts: 02108 02109 Boston, 02139 Cambridge, 01608 Worcester
 Michigan: 48226 Detroit, 49503 Grand Rapids, 48104 Ann Arbor, 48933 Lansing
@@ -63,7 +63,7 @@ Utah: 84101 84111 Salt Lake City, 84601 Provo
 Vermont: 05401 Burlington, 05602 Montpelier
 Virginia: 23219 Richmond, 23510 Norfolk, 22314 Alexandria
 Washington: 98101 98104 Seattle, 99201 Spokane, 98402 Tacoma
-West Virginia: 25301 Charleston
+West Virginia: 25401 Martinsburg
 Wisconsin: 53202 Milwaukee, 53703 Madison
 Wyoming: 82001 Cheyenne`)
 

@@ -29,7 +29,7 @@ const NINE = 0x39
 const BC = Buffer.from(' BC', 'latin1')
 
 /** Days since 2000-01-01 of a Gregorian date, after H. Hinnant, "chrono-compatible low-level date algorithms". */
-export function daysFromCivil(year: number, month: number, day: number): number {
+function daysFromCivil(year: number, month: number, day: number): number {
   const shifted = month <= 2 ? year - 1 : year
   const era = Math.floor(shifted / 400)
   const yearOfEra = shifted - era * 400

@@ -10,6 +10,7 @@ import { unsafe } from '@noble/ciphers/aes.js'
 
 const ROUNDS = 10
 const BLOCK = 16
+const TWO_32 = 4_294_967_296
 const PREFIX = [1, 2, 1] as const
 
 /** Largest half that the arithmetic in doubles takes: a half times 2^16 stays below 2^53. */
@@ -19,9 +20,9 @@ const LARGEST_HALF = 2n ** 37n
 function firstBlock(key: Uint32Array, radix: number, length: number): Uint8Array {
   const block = new Uint8Array(BLOCK)
   const view = new DataView(block.buffer)
-  block.set(PREFIX)
+  // The radix takes three bytes, 3 to 5.
   view.setUint32(2, radix)
-  block[2] = PREFIX[2]
+  block.set(PREFIX)
   block[6] = ROUNDS
   block[7] = Math.floor(length / 2) & 0xff
   view.setUint32(8, length)
@@ -33,16 +34,25 @@ function halfBytes(radix: number, count: number): number {
   return Math.ceil((BigInt(radix) ** BigInt(count) - 1n).toString(2).length / 8)
 }
 
+function swapBytes(word: number): number {
+  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+}
+
+/** Goes on with the remainder of a number whose next 32 bits, most significant byte first, are in `word`. */
+function remainder(sum: number, word: number, range: number): number {
+  const bits = swapBytes(word)
+  return (((sum * 65536 + (bits >>> 16)) % range) * 65536 + (bits & 0xffff)) % range
+}
+
 /** FF1 for lengths whose halves stay below 2^37: 22 decimal digits, 74 bits. */
 export class Ff1 {
   /** The halves after {@link encrypt}. */
   high = 0
   low = 0
   readonly #key: Uint32Array
-  readonly #start: Uint8Array
-  readonly #block = new Uint8Array(BLOCK)
+  /** The state that each round starts from, in the words that AES takes: least significant byte first. */
+  readonly #start: Int32Array
   readonly #halfBytes: number
-  readonly #words: number
   readonly #highRange: number
   readonly #lowRange: number
 
@@ -54,9 +64,9 @@ export class Ff1 {
   constructor(key: Uint8Array, radix: number, length: number) {
     const highCount = Math.floor(length / 2)
     this.#key = unsafe.expandKeyLE(key)
-    this.#start = firstBlock(this.#key, radix, length)
+    const start = new DataView(firstBlock(this.#key, radix, length).buffer)
+    this.#start = Int32Array.from([0, 4, 8, 12], (at) => start.getInt32(at, true))
     this.#halfBytes = halfBytes(radix, length - highCount)
-    this.#words = 2 * Math.ceil(this.#halfBytes / 4) + 2
     this.#highRange = radix ** highCount
     this.#lowRange = radix ** (length - highCount)
   }
@@ -68,23 +78,19 @@ export class Ff1 {
 
   /** Leaves the permuted halves in `high` and `low`. */
   encrypt(high: number, low: number): void {
-    const block = this.#block
     const start = this.#start
+    // The round's number stands in the byte before the half, which ends the block.
+    const roundAt = BLOCK - 1 - this.#halfBytes
+    const roundShift = (roundAt & 3) * 8
     for (let round = 0; round < ROUNDS; round++) {
       const range = round & 1 ? this.#lowRange : this.#highRange
-      block.set(start)
-      let at = BLOCK
-      for (let rest = low, i = 0; i < this.#halfBytes; i++) {
-        const next = Math.floor(rest / 256)
-        block[--at]! ^= rest - next * 256
-        rest = next
-      }
-      block[BLOCK - 1 - this.#halfBytes]! ^= round
-      unsafe.encryptBlock(this.#key, block)
-      let sum = 0
-      for (let word = 0; word < this.#words; word++) {
-        sum = (sum * 65536 + ((block[word * 2]! << 8) | block[word * 2 + 1]!)) % range
-      }
+      let word2 = start[2]! ^ (Math.floor(low / TWO_32) << 24)
+      let word3 = start[3]! ^ swapBytes(low | 0)
+      if (roundAt < 12) word2 ^= round << roundShift
+      else word3 ^= round << roundShift
+      const block = unsafe.encrypt(this.#key, start[0]!, start[1]!, word2, word3)
+      let sum = remainder(remainder(0, block.s0, range), block.s1, range)
+      if (this.#halfBytes > 4) sum = remainder(sum, block.s2, range)
       const mixed = (high + sum) % range
       high = low
       low = mixed

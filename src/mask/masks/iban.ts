@@ -1,7 +1,7 @@
 import type { Mask, MaskOpener } from '../mask.ts'
 import { Original } from './identity.ts'
 import { NumeralPermutation } from './permutation.ts'
-import { Draw, scrambleValue } from './scramble-text.ts'
+import { scrambleValue } from './scramble-text.ts'
 
 /** `params` of a prepared mask of kind `iban`. */
 export interface IbanParams {
@@ -83,7 +83,6 @@ function writeHungarianChecks(iban: Uint8Array): void {
 export const openIban: MaskOpener = (prepared): Mask => {
   const { identity, unicode } = prepared.params as unknown as IbanParams
   const original = new Original(prepared.key, identity)
-  const draw = new Draw(original.stream)
   const secret = prepared.key.subarray(16, 32)
   const digits = new NumeralPermutation(secret, 10)
   const letters = new NumeralPermutation(secret, 26)
@@ -112,7 +111,7 @@ export const openIban: MaskOpener = (prepared): Mask => {
     original.read(bytes, start, end)
     const from = original.identity
     if (!hasForm(from.bytes, from.start, from.end)) {
-      scrambleValue(bytes, start, end, out, original, draw, unicode)
+      scrambleValue(bytes, start, end, out, original, unicode)
       return true
     }
     const length = from.end - from.start

@@ -41,6 +41,18 @@ function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 }
 
+/** ASCII in lower case, white space as a space; 0xff for bytes of longer characters. */
+const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) => {
+  if (byte >= 0x80) return 0xff
+  if (isSpace(byte)) return 0x20
+  return byte > 0x40 && byte < 0x5b ? byte | 0x20 : byte
+})
+
+/** Punctuation that is its own canonical form: dashes, quotation marks, dots, … (U+2010 to U+2027, U+2030 to U+203E). */
+function isPlainPunctuation(second: number, third: number): boolean {
+  return second === 0x80 && ((third >= 0x90 && third <= 0xa7) || (third >= 0xb0 && third <= 0xbe))
+}
+
 /** Equal bytes only. */
 class RawIdentity implements Identity {
   bytes: Uint8Array = new Uint8Array(0)
@@ -70,26 +82,35 @@ class TextIdentity implements Identity {
     const target = this.#scratch(end - start)
     this.start = 0
     let at = 0
+    let before = 0
     for (let i = start; i < end; i++) {
-      const byte = bytes[i]!
-      if (byte < 0x80) {
-        if (byte > 0x40 && byte < 0x5b) target[at++] = byte | 0x20
-        else if (!isSpace(byte)) target[at++] = byte
-        else if (!isSpace(bytes[i - 1]!)) target[at++] = 0x20
+      const folded = FOLDED[bytes[i]!]!
+      if (folded < 0x80) {
+        if (folded !== 0x20 || before !== 0x20) target[at++] = folded
+        before = folded
         continue
       }
+      before = folded
+      const byte = bytes[i]!
       const next = i + 1 < end ? bytes[i + 1]! : 0
-      const lower =
-        byte >= 0xc3 && byte <= 0xc5 && (next & 0xc0) === 0x80
-          ? LOWER_LATIN[(((byte & 0x1f) << 6) | (next & 0x3f)) - FIRST_LATIN]!
-          : 0
-      if (lower === 0) {
-        this.#readSlowly(bytes, start, end)
-        return
+      if (byte >= 0xc3 && byte <= 0xc5 && (next & 0xc0) === 0x80) {
+        const lower = LOWER_LATIN[(((byte & 0x1f) << 6) | (next & 0x3f)) - FIRST_LATIN]!
+        if (lower !== 0) {
+          target[at++] = 0xc0 | (lower >> 6)
+          target[at++] = 0x80 | (lower & 0x3f)
+          i++
+          continue
+        }
       }
-      target[at++] = 0xc0 | (lower >> 6)
-      target[at++] = 0x80 | (lower & 0x3f)
-      i++
+      if (byte === 0xe2 && i + 2 < end && isPlainPunctuation(next, bytes[i + 2]!)) {
+        target[at++] = byte
+        target[at++] = next
+        target[at++] = bytes[i + 2]!
+        i += 2
+        continue
+      }
+      this.#readSlowly(bytes, start, end)
+      return
     }
     this.end = at
   }
@@ -220,6 +241,14 @@ export class PhoneIdentity implements Identity {
   }
 }
 
+function isPlainLetter(byte: number): boolean {
+  return byte >= 0x61 && byte <= 0x7a
+}
+
+function isPlainAlphanumeric(byte: number): boolean {
+  return isPlainLetter(byte) || (byte >= ZERO && byte <= 0x39)
+}
+
 /** A fresh reader of identities of one kind. */
 export function openIdentity(kind: IdentityKind): Identity {
   if (kind === 'raw') return new RawIdentity()
@@ -249,9 +278,22 @@ export class Original {
     this.stream.seed(this.hash)
   }
 
+  /** Whether first or last characters alone show that the identities differ, which is cheap to see. */
+  #differs(bytes: Uint8Array, start: number, end: number): boolean {
+    const { identity } = this
+    if (end === start || identity.end === identity.start) return false
+    const first = FOLDED[bytes[start]!]!
+    const last = FOLDED[bytes[end - 1]!]!
+    return (
+      (isPlainAlphanumeric(last) && last !== FOLDED[identity.bytes[identity.end - 1]!]) ||
+      (isPlainLetter(first) && first !== FOLDED[identity.bytes[identity.start]!])
+    )
+  }
+
   /** Whether a masked value has the identity of the original, and so would mask nothing. */
   isSame(bytes: Uint8Array, start: number, end: number): boolean {
     const { identity } = this
+    if (this.#differs(bytes, start, end)) return false
     const candidate = this.#candidate
     candidate.read(bytes, start, end)
     const length = identity.end - identity.start

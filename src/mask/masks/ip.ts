@@ -1,5 +1,4 @@
 import { isIPv4, isIPv6 } from 'node:net'
-import type { KeyedHash } from '../keyed.ts'
 import type { Mask, MaskOpener, Output } from '../mask.ts'
 import { appendInteger } from './compose.ts'
 import { Original, type IdentityKind } from './identity.ts'
@@ -70,19 +69,48 @@ function clearHost(bytes: Uint8Array, prefix: number): void {
   }
 }
 
-function hasHost(bytes: Uint8Array, prefix: number): boolean {
-  const network = Uint8Array.from(bytes)
-  clearHost(network, prefix)
-  return network.some((byte, i) => byte !== bytes[i])
+/** Whether anything is set behind the prefix of `bytes[start, start + size)`. */
+function hasHost(bytes: Uint8Array, start: number, size: number, prefix: number): boolean {
+  for (let i = prefix >> 3; i < size; i++) {
+    const kept = Math.max(0, prefix - i * 8)
+    if ((bytes[start + i]! & (0xff >> kept)) !== 0) return true
+  }
+  return false
 }
 
-/** The masked address of the family: its reserved prefix, then bits of the tag. */
-function maskAddress(hash: KeyedHash, size: number): Uint8Array {
-  const tag = new DataView(new ArrayBuffer(16))
-  ;[hash.t0, hash.t1, hash.t2, hash.t3].forEach((word, i) => tag.setInt32(i * 4, word))
-  const masked = new Uint8Array(tag.buffer, 0, size)
-  masked.set(size === 4 ? PREFIX_4 : PREFIX_6)
-  return masked
+/** Masks addresses one at a time: the reserved prefix of the family, then bits of the tag. */
+class AddressMask {
+  readonly #original: Original
+  readonly #masked: readonly [Uint8Array, Uint8Array] = [new Uint8Array(4), new Uint8Array(16)]
+
+  constructor(original: Original) {
+    this.#original = original
+  }
+
+  /** The mask of a value that is no address: an IPv4 address. */
+  ofText(bytes: Uint8Array, start: number, end: number): Uint8Array {
+    this.#original.read(bytes, start, end)
+    return this.#fromTag(4)
+  }
+
+  /** The mask of `bytes[start, start + size)`; a network, where nothing is set behind its prefix. */
+  ofAddress(bytes: Uint8Array, start: number, size: number, prefix: number): Uint8Array {
+    this.#original.read(bytes, start, start + size)
+    const masked = this.#fromTag(size)
+    if (!hasHost(bytes, start, size, prefix)) clearHost(masked, prefix)
+    return masked
+  }
+
+  #fromTag(size: number): Uint8Array {
+    const masked = this.#masked[size === 4 ? 0 : 1]
+    const { t0, t1, t2, t3 } = this.#original.hash
+    for (let i = 0; i < size; i++) {
+      const word = i < 4 ? t0 : i < 8 ? t1 : i < 12 ? t2 : t3
+      masked[i] = word >>> ((i & 3) * 8)
+    }
+    masked.set(size === 4 ? PREFIX_4 : PREFIX_6)
+    return masked
+  }
 }
 
 function appendAddress(out: Output, bytes: Uint8Array, groups: number): void {
@@ -103,22 +131,18 @@ function appendAddress(out: Output, bytes: Uint8Array, groups: number): void {
   }
 }
 
-function openText(original: Original, maxChars: number, keepsPrefix: boolean): Mask {
+function openText(mask: AddressMask, maxChars: number, keepsPrefix: boolean): Mask {
   const groups = Math.min(GROUPS_6, Math.floor((maxChars - PREFIX_6_CHARS) / GROUP_CHARS))
   return (bytes, start, end, out) => {
     const text = Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
     const address = parseAddress(text)
     if (!address) {
       // A host name, a list, an address with a port: an address of its own text.
-      original.read(bytes, start, end)
-      appendAddress(out, maskAddress(original.hash, 4), groups)
+      appendAddress(out, mask.ofText(bytes, start, end), groups)
       return true
     }
     const size = address.bytes.length
-    original.read(address.bytes, 0, size)
-    const masked = maskAddress(original.hash, size)
-    if (!hasHost(address.bytes, address.prefix)) clearHost(masked, address.prefix)
-    appendAddress(out, masked, groups)
+    appendAddress(out, mask.ofAddress(address.bytes, 0, size, address.prefix), groups)
     if (keepsPrefix && address.prefix < size * 8) {
       out.bytes[out.length++] = SLASH
       appendInteger(out, address.prefix)
@@ -127,14 +151,10 @@ function openText(original: Original, maxChars: number, keepsPrefix: boolean): M
   }
 }
 
-function openBinary(original: Original): Mask {
-  return (bytes, start, end, out) => {
+function openBinary(mask: AddressMask): Mask {
+  return (bytes, start, _end, out) => {
     const size = bytes[start] === FAMILY_6 ? 16 : 4
-    const prefix = bytes[start + 1]!
-    const address = bytes.slice(start + BINARY_HEADER, start + BINARY_HEADER + size)
-    original.read(address, 0, size)
-    const masked = maskAddress(original.hash, size)
-    if (!hasHost(address, prefix)) clearHost(masked, prefix)
+    const masked = mask.ofAddress(bytes, start + BINARY_HEADER, size, bytes[start + 1]!)
     out.reserve(BINARY_HEADER + size)
     for (let i = 0; i < BINARY_HEADER; i++) out.bytes[out.length++] = bytes[start + i]!
     for (let i = 0; i < size; i++) out.bytes[out.length++] = masked[i]!
@@ -148,7 +168,7 @@ function openBinary(original: Original): Mask {
  */
 export const openIp: MaskOpener = (prepared, type, codec): Mask => {
   const { identity, maxChars = Number.POSITIVE_INFINITY } = prepared.params as unknown as IpParams
-  const original = new Original(prepared.key, type === 'inet' ? 'raw' : identity)
-  if (type === 'inet' && codec === 'binary') return openBinary(original)
-  return openText(original, maxChars, type === 'inet')
+  const mask = new AddressMask(new Original(prepared.key, type === 'inet' ? 'raw' : identity))
+  if (type === 'inet' && codec === 'binary') return openBinary(mask)
+  return openText(mask, maxChars, type === 'inet')
 }

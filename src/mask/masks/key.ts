@@ -113,12 +113,24 @@ function openWide(key: Uint8Array, { ranges }: KeyParams, codec: Codec): Mask {
 function openUuid(key: Uint8Array, codec: Codec): Mask {
   const schedule = unsafe.expandKeyLE(key)
   const uuid = new Uint8Array(16)
+  const view = new DataView(uuid.buffer)
   return (bytes, start, end, out) => {
     readUuid(bytes, start, end, codec, uuid)
+    // Version and variant are the high bits of bytes 6 and 8: of words 1 and 2, read from the low end.
     const version = uuid[6]! & 0xf0
     const variant = uuid[8]! & 0xc0
-    do unsafe.encryptBlock(schedule, uuid)
-    while ((uuid[6]! & 0xf0) !== version || (uuid[8]! & 0xc0) !== variant)
+    let block = {
+      s0: view.getInt32(0, true),
+      s1: view.getInt32(4, true),
+      s2: view.getInt32(8, true),
+      s3: view.getInt32(12, true),
+    }
+    do block = unsafe.encrypt(schedule, block.s0, block.s1, block.s2, block.s3)
+    while (((block.s1 >>> 16) & 0xf0) !== version || (block.s2 & 0xc0) !== variant)
+    view.setInt32(0, block.s0, true)
+    view.setInt32(4, block.s1, true)
+    view.setInt32(8, block.s2, true)
+    view.setInt32(12, block.s3, true)
     appendUuid(out, uuid, codec)
     return true
   }

@@ -13,6 +13,7 @@ export interface NumberNoiseParams {
 
 const MILLION = 1_000_000
 const TWO_32 = 4_294_967_296
+const SMALL_REACH = 2n ** 31n
 const ZERO = 0x30
 const NINE = 0x39
 
@@ -61,7 +62,7 @@ class Noise {
 
   /** The same for a float. */
   floatReach(magnitude: number): number {
-    if (this.#share !== undefined) return (magnitude * this.#share) / MILLION
+    if (this.#share !== undefined) return magnitude * (this.#share / MILLION)
     return Number(this.#amount[0]) / 10 ** this.#amount[1]
   }
 
@@ -80,6 +81,7 @@ class Noise {
 
   /** {@link smallStep} for reaches of any size. */
   step(reach: bigint): bigint {
+    if (reach < SMALL_REACH) return BigInt(this.smallStep(Number(reach)))
     let drawn = 0n
     for (let bits = reach; bits > 0n; bits >>= 32n) {
       drawn = (drawn << 32n) | BigInt(this.#stream.next())
@@ -94,19 +96,30 @@ class Noise {
   }
 }
 
-/** `value` moved by `step`, or the other way where that would leave the limits or change the sign. */
-function moved(value: bigint, step: bigint, least: bigint, most: bigint): bigint {
-  const result = value + step
-  const flips = value > 0n ? result <= 0n : value < 0n ? result >= 0n : result < 0n
-  const chosen = flips || result < least || result > most ? value - step : result
-  return chosen < least || chosen > most ? value : chosen
+/**
+ * A value of at most `most` moved by noise, its sign kept: where a step would leave the range, the same step the
+ * other way does not, for no step is longer than the wider side.
+ */
+function moveMagnitude(noise: Noise, magnitude: bigint, most: bigint, scale: number): bigint {
+  const up = most - magnitude
+  const widest = up > magnitude ? up : magnitude - 1n
+  const reach = noise.reach(magnitude, scale)
+  const step = noise.step(reach < widest ? reach : widest)
+  const result = magnitude + step
+  const least = magnitude > 0n ? 1n : 0n
+  return result < least || result > most ? magnitude - step : result
+}
+
+/** The largest number with as many decimal digits. */
+function sameDigits(magnitude: bigint): bigint {
+  return 10n ** BigInt(magnitude.toString().length) - 1n
 }
 
 function openSmallNoise(
   noise: Noise,
   shares: boolean,
   codec: Codec,
-  [size, least, most]: readonly [number, number, number],
+  [size, least, greatest]: readonly [number, number, number],
 ): Mask {
   const seed = new Uint8Array(8)
   return (bytes, start, end, out) => {
@@ -117,11 +130,13 @@ function openSmallNoise(
     }
     writeWide(seed, value < 0 ? -1 : 0, value)
     noise.seed(seed, 8)
-    const step = noise.smallStep(noise.smallReach(Math.abs(value)))
-    let result = value + step
-    const flips = value > 0 ? result <= 0 : value < 0 ? result >= 0 : result < 0
-    if (flips || result < least || result > most) result = value - step
-    if (result < least || result > most) result = value
+    const magnitude = Math.abs(value)
+    const most = value < 0 ? -least : greatest
+    const widest = Math.max(most - magnitude, magnitude - 1)
+    const step = noise.smallStep(Math.min(noise.smallReach(magnitude), widest))
+    let result = magnitude + step
+    if (result < (magnitude > 0 ? 1 : 0) || result > most) result = magnitude - step
+    if (value < 0) result = -result
     appendSmallInteger(out, result, codec, size)
     return true
   }
@@ -134,12 +149,16 @@ function writeWide(target: Uint8Array, high: number, low: number): void {
   }
 }
 
-/** A number of 64 bits after noise; the same seed as the same value in a smaller type has. */
+/** A number of 64 bits after noise; the seed is that of the same value in a smaller type. */
 function moveWide(noise: Noise, seed: DataView, value: bigint, scale: number): bigint {
   seed.setBigInt64(0, value, true)
   noise.seed(new Uint8Array(seed.buffer), 8)
   const magnitude = value < 0n ? -value : value
-  return moved(value, noise.step(noise.reach(magnitude, scale)), LEAST_INT8, MOST_INT8)
+  // Money keeps its number of digits, for its text keeps its separators.
+  const limit = value < 0n ? -LEAST_INT8 : MOST_INT8
+  const digits = scale > 0 ? sameDigits(magnitude) : limit
+  const result = moveMagnitude(noise, magnitude, digits < limit ? digits : limit, scale)
+  return value < 0n ? -result : result
 }
 
 function openWideNoise(noise: Noise, shares: boolean, codec: Codec, scale: number): Mask {
@@ -166,8 +185,6 @@ function openMoneyText(noise: Noise, shares: boolean): Mask {
     const result =
       value === 0n && shares ? value : moveWide(noise, seed, BigInt.asIntN(64, value), MONEY_SCALE)
     let rest = result < 0n ? -result : result
-    // The number of digits must not grow: the separators stay where they are.
-    if (rest.toString().length > digits.length) rest = 10n ** BigInt(digits.length) - 1n
     out.reserve(end - start)
     for (let i = end - 1; i >= start; i--) {
       out.bytes[out.length + i - start] = isDigit(i) ? ZERO + Number(rest % 10n) : bytes[i]!
@@ -232,14 +249,11 @@ function openNumericNoise(noise: Noise, shares: boolean, codec: Codec): Mask {
     noise.seed(seed, seed.length)
     const magnitude = unscaled < 0n ? -unscaled : unscaled
     // As many digits as the original at most, so that it fits whatever precision the column has.
-    const most = 10n ** BigInt(Math.max(magnitude.toString().length, 1)) - 1n
-    const result: Numeric = {
-      scale,
-      unscaled:
-        unscaled === 0n && shares
-          ? unscaled
-          : moved(unscaled, noise.step(noise.reach(magnitude, scale)), -most, most),
-    }
+    const moved =
+      unscaled === 0n && shares
+        ? unscaled
+        : moveMagnitude(noise, magnitude, sameDigits(magnitude), scale)
+    const result: Numeric = { scale, unscaled: unscaled < 0n ? -moved : moved }
     appendNumeric(out, result, codec)
     return true
   }

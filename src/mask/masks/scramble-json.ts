@@ -1,6 +1,7 @@
 import type { Mask, Output } from '../mask.ts'
+import type { Stream } from '../keyed.ts'
 import type { Original } from './identity.ts'
-import { CAPITAL, DIGIT, Draw, SMALL, classOf, sameBytes, scrambleText } from './scramble-text.ts'
+import { CAPITAL, DIGIT, SMALL, classOf, pick, sameBytes, scrambleText } from './scramble-text.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -57,14 +58,14 @@ function scrambleString(
   start: number,
   end: number,
   out: Output,
-  draw: Draw,
+  stream: Stream,
   unicode: boolean,
 ): number {
   let replaced = 0
   let plain = start
   for (let i = start; i < end; i++) {
     if (bytes[i] !== BACKSLASH) continue
-    replaced += scrambleText(bytes, plain, i, out, draw, unicode)
+    replaced += scrambleText(bytes, plain, i, out, stream, unicode)
     const unit = escapedUnit(bytes, i, end)
     out.reserve(2)
     if (unit < 0) {
@@ -72,13 +73,13 @@ function scrambleString(
       if (i + 1 < end) out.bytes[out.length++] = bytes[i + 1]!
       i += 1
     } else {
-      out.bytes[out.length++] = draw.of(classOf(unit) === CAPITAL ? CAPITAL : SMALL)
+      out.bytes[out.length++] = pick(classOf(unit) === CAPITAL ? CAPITAL : SMALL, stream.next())
       replaced++
       i += 5
     }
     plain = i + 1
   }
-  return replaced + scrambleText(bytes, plain, Math.max(plain, end), out, draw, unicode)
+  return replaced + scrambleText(bytes, plain, Math.max(plain, end), out, stream, unicode)
 }
 
 /** Appends a number: its digits change, but for the exponent, and no leading zero appears. */
@@ -87,7 +88,7 @@ function scrambleNumber(
   start: number,
   end: number,
   out: Output,
-  draw: Draw,
+  stream: Stream,
 ): number {
   out.reserve(end - start)
   const first = bytes[start] === MINUS ? start + 1 : start
@@ -98,7 +99,7 @@ function scrambleNumber(
     if ((byte | 0x20) === 0x65) exponent = true
     let digit = byte
     if (!exponent && byte >= ZERO && byte <= NINE) {
-      do digit = draw.of(DIGIT)
+      do digit = pick(DIGIT, stream.next())
       while (digit === ZERO && i === first && long)
     }
     out.bytes[out.length++] = digit
@@ -111,16 +112,15 @@ function scrambleNumber(
  * stay. Each value is seeded by itself, so equal values are equal in all documents.
  */
 export function openScrambledJson(original: Original, unicode: boolean, versioned: boolean): Mask {
-  const draw = new Draw(original.stream)
+  const { stream } = original
   const scramble = (bytes: Uint8Array, start: number, end: number, out: Output, text: boolean) => {
     original.read(bytes, start, end)
-    draw.restart()
     const from = out.length
     for (let i = 0; i < DRAWS; i++) {
       out.length = from
       const replaced = text
-        ? scrambleString(bytes, start, end, out, draw, unicode)
-        : scrambleNumber(bytes, start, end, out, draw)
+        ? scrambleString(bytes, start, end, out, stream, unicode)
+        : scrambleNumber(bytes, start, end, out, stream)
       if (replaced === 0 || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
     }
   }

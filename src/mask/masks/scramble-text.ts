@@ -32,33 +32,11 @@ export function classOf(codePoint: number): number {
 
 for (let codePoint = 0; codePoint <= 0x17f; codePoint++) classOf(codePoint)
 
-/** Random letters and digits, four to a word of the stream. */
-export class Draw {
-  readonly #stream: Stream
-  #word = 0
-  #left = 0
-
-  constructor(stream: Stream) {
-    this.#stream = stream
-  }
-
-  /** Drops what is left of the last word, so that a value depends on its own seed alone. */
-  restart(): void {
-    this.#left = 0
-  }
-
-  /** An ASCII letter or digit of class `kind`. */
-  of(kind: number): number {
-    if (this.#left === 0) {
-      this.#word = this.#stream.next()
-      this.#left = 4
-    }
-    const byte = this.#word & 0xff
-    this.#word >>>= 8
-    this.#left--
-    if (kind === DIGIT) return 0x30 + ((byte * 10) >> 8)
-    return (kind === CAPITAL ? 0x41 : 0x61) + ((byte * 26) >> 8)
-  }
+/** An ASCII letter or digit of class `kind`, chosen by the low byte of `random`. */
+export function pick(kind: number, random: number): number {
+  const byte = random & 0xff
+  if (kind === DIGIT) return 0x30 + ((byte * 10) >> 8)
+  return (kind === CAPITAL ? 0x41 : 0x61) + ((byte * 26) >> 8)
 }
 
 /** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 where there is none. */
@@ -90,13 +68,14 @@ export function scrambleText(
   start: number,
   end: number,
   out: Output,
-  draw: Draw,
+  stream: Stream,
   unicode: boolean,
 ): number {
   out.reserve(end - start)
   const target = out.bytes
   let at = out.length
   let replaced = 0
+  let word = 0
   for (let i = start; i < end;) {
     const byte = bytes[i]!
     const length = byte < 0x80 ? 1 : sequenceLength(bytes, i, end)
@@ -107,7 +86,9 @@ export function scrambleText(
     }
     const kind = length === 1 ? classes[byte]! : classOf(codePointAt(bytes, i, length))
     if (kind !== KEPT) {
-      target[at++] = draw.of(kind)
+      // Four draws to a word of the stream.
+      word = replaced & 3 ? word >>> 8 : stream.next()
+      target[at++] = pick(kind, word)
       replaced++
     } else if (length === 1) {
       target[at++] = byte
@@ -143,15 +124,13 @@ export function scrambleValue(
   end: number,
   out: Output,
   original: Original,
-  draw: Draw,
   unicode: boolean,
 ): void {
   original.read(bytes, start, end)
-  draw.restart()
   const from = out.length
   for (let i = 0; i < DRAWS; i++) {
     out.length = from
-    if (scrambleText(bytes, start, end, out, draw, unicode) === 0) return
+    if (scrambleText(bytes, start, end, out, original.stream, unicode) === 0) return
     if (!sameBytes(bytes, start, end, out.bytes, from, out.length)) return
   }
 }

@@ -2,7 +2,7 @@ import type { Mask, MaskOpener } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 import { openScrambledBytea, openScrambledUuid } from './scramble-bytes.ts'
 import { openScrambledJson } from './scramble-json.ts'
-import { Draw, scrambleValue } from './scramble-text.ts'
+import { scrambleValue } from './scramble-text.ts'
 
 /** `params` of a prepared mask of kind `scramble`. */
 export interface ScrambleParams {
@@ -20,9 +20,8 @@ export const openScramble: MaskOpener = (prepared, type, codec): Mask => {
   if (type === 'json' || type === 'jsonb') {
     return openScrambledJson(original, unicode, type === 'jsonb' && codec === 'binary')
   }
-  const draw = new Draw(original.stream)
   return (bytes, start, end, out) => {
-    scrambleValue(bytes, start, end, out, original, draw, unicode)
+    scrambleValue(bytes, start, end, out, original, unicode)
     return true
   }
 }

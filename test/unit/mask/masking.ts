@@ -85,3 +85,32 @@ export async function open(
     maskBytes(mask, Buffer.from(value, 'utf8'), row)?.toString('utf8') ?? null
   return { prepared, mask, of }
 }
+
+/** A 64-bit number as the binary codec carries it. */
+export function int64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8)
+  bytes.writeBigInt64BE(value)
+  return bytes
+}
+
+/** A 32-bit number as the binary codec carries it. */
+export function int32(value: number): Buffer {
+  const bytes = Buffer.alloc(4)
+  bytes.writeInt32BE(value)
+  return bytes
+}
+
+/** The field of the binary codec that holds a whole number of `type`. */
+export function integerField(type: TypeClass, value: bigint): Buffer {
+  if (type === 'int8' || type === 'money') return int64(value)
+  if (type === 'int4') return int32(Number(value))
+  const bytes = Buffer.alloc(2)
+  bytes.writeInt16BE(Number(value))
+  return bytes
+}
+
+/** The number in a field that {@link integerField} could have made. */
+export function integerIn(type: TypeClass, bytes: Buffer): bigint {
+  if (type === 'int8' || type === 'money') return bytes.readBigInt64BE()
+  return BigInt(type === 'int4' ? bytes.readInt32BE() : bytes.readInt16BE())
+}

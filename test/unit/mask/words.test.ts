@@ -1,5 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { Failure } from '../../../src/errors.ts'
+import { GERMAN_PLACES, UNITED_STATES_PLACES } from '../../../src/mask/locales/foreign-places.ts'
+import type { Place } from '../../../src/mask/locales/locale.ts'
 import { HUNGARIAN_PLACES } from '../../../src/mask/locales/hungarian-places.ts'
 import { FAMILY_NAMES, MEN, WOMEN } from '../../../src/mask/locales/hungarian-names.ts'
 import { defaultDomain, MASKS } from '../../../src/mask/registry.ts'
@@ -147,6 +149,12 @@ describe('Hungarian', () => {
   })
 })
 
+const PLACES: Record<string, readonly Place[]> = {
+  hu: HUNGARIAN_PLACES,
+  en: UNITED_STATES_PLACES,
+  de: GERMAN_PLACES,
+}
+
 describe.each(['hu', 'en', 'de'])('places of a row agree: %s', (locale) => {
   const companions = { 'location.city': 0, 'location.zipCode': 1 }
   const facts = { locale, companions }
@@ -164,12 +172,10 @@ describe.each(['hu', 'en', 'de'])('places of a row agree: %s', (locale) => {
       seen.set(town, codes.add(code.of(`${1000 + i}`, row)!))
       states.set(town, (states.get(town) ?? new Set()).add(state.of('x', row)!))
     }
-    if (locale === 'hu') {
-      const known = new Map(HUNGARIAN_PLACES.map((place) => [place.city, place]))
-      for (const [town, codes] of seen) {
-        expect([...codes].every((each) => known.get(town)!.codes.includes(each))).toBe(true)
-        expect([...states.get(town)!]).toEqual([known.get(town)!.state])
-      }
+    const known = new Map((PLACES[locale] ?? []).map((place) => [place.city, place]))
+    for (const [town, codes] of seen) {
+      expect([...codes].every((each) => known.get(town)!.codes.includes(each))).toBe(true)
+      expect([...states.get(town)!]).toEqual([known.get(town)!.state])
     }
     const owners = new Map<string, string>()
     for (const [town, codes] of seen) for (const each of codes) owners.set(each, town)

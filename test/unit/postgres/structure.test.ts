@@ -1,7 +1,12 @@
 import { describe, expect, test } from '@jest/globals'
 import { cutStatements } from '../../../src/postgres/statements.ts'
 import { planStructure, type StructurePlan } from '../../../src/sink/structure-plan.ts'
-import { foreignKeys, indexGroups, inPhase, runForeignKeys } from '../../../src/sink/structure.ts'
+import {
+  foreignKeys,
+  indexGroups,
+  inPhase,
+  runWithoutConflict,
+} from '../../../src/sink/structure.ts'
 
 function plan(preData: string, postData: string): Promise<StructurePlan> {
   return planStructure(cutStatements(preData), cutStatements(postData))
@@ -102,10 +107,14 @@ describe('foreign keys', () => {
     )
     const begun: string[] = []
     const release: (() => void)[] = []
-    const done = runForeignKeys(inPhase(whole, 'foreign-key'), 4, ({ what }) => {
-      begun.push(what)
-      return new Promise((resolve) => release.push(resolve))
-    })
+    const tasks = inPhase(whole, 'foreign-key').map(({ what, foreignKey: key }) => ({
+      locks: key?.locks ?? [],
+      run: () => {
+        begun.push(what)
+        return new Promise<void>((resolve) => release.push(resolve))
+      },
+    }))
+    const done = runWithoutConflict(tasks, 4)
     expect(begun).toEqual(['constraint p1_a of public.p1', 'constraint t_c of public.t'])
     while (release.length > 0) {
       release.shift()?.()
@@ -118,11 +127,14 @@ describe('foreign keys', () => {
   test('stop at the first failure', async () => {
     const whole = await plan(TREE, foreignKey('a', 'b') + foreignKey('a', 'c'))
     const begun: string[] = []
-    const run = async ({ what }: { what: string }) => {
-      begun.push(what)
-      throw new Error('refused')
-    }
-    await expect(runForeignKeys(inPhase(whole, 'foreign-key'), 2, run)).rejects.toThrow('refused')
+    const tasks = inPhase(whole, 'foreign-key').map(({ what, foreignKey: key }) => ({
+      locks: key?.locks ?? [],
+      run: async () => {
+        begun.push(what)
+        throw new Error('refused')
+      },
+    }))
+    await expect(runWithoutConflict(tasks, 2)).rejects.toThrow('refused')
     expect(begun).toHaveLength(1)
   })
 })

@@ -14,7 +14,8 @@ const options = z.strictObject({
       /^[a-z]\w*\.[a-z]\w*$/i,
       "must be a module and a method of faker, like 'commerce.productName'",
     )
-    .describe('module and method of faker'),
+    .describe('module and method of faker')
+    .meta({ examples: ['commerce.productName'] }),
   args: z.array(z.unknown()).optional().describe('arguments of the method'),
 })
 

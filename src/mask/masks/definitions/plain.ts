@@ -54,7 +54,8 @@ const NULL: PreparedMask = {
 const fixedOptions = z.strictObject({
   value: z
     .union([z.string(), z.number(), z.boolean(), z.null()])
-    .describe('what every value becomes, as PostgreSQL would read it'),
+    .describe('what every value becomes, as PostgreSQL would read it')
+    .meta({ examples: ['unknown'] }),
 })
 
 function prepareFixed(request: MaskRequest): PreparedMask {

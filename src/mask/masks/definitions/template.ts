@@ -14,9 +14,8 @@ const options = z.strictObject({
   template: z
     .string()
     .min(1)
-    .describe(
-      'text with names of other masks in braces, and {hash8} for 8 digits of a fingerprint',
-    ),
+    .describe('text with names of other masks in braces, and {hash8} for 8 digits of a fingerprint')
+    .meta({ examples: ['{person.lastName} {hash4}'] }),
 })
 
 /** Text and placeholders in turn: the odd ones are placeholders. */

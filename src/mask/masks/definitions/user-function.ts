@@ -12,7 +12,8 @@ const options = z.strictObject({
     .regex(/^[^#]+#\w+$/, "must be a file and an export of it, like './masks.ts#badge'")
     .describe(
       'file and export: a function that takes the value as a text and returns a text or null',
-    ),
+    )
+    .meta({ examples: ['./badges.mjs#badge'] }),
 })
 
 async function prepareFunction(request: MaskRequest): Promise<PreparedMask> {

@@ -1,0 +1,125 @@
+// Nanoseconds per value and mask, on one core, warm. `--json FILE` writes the figures; a name or a part
+// of one picks masks: `node scripts/bench-masks.mjs internet`. Needs `npm run build`.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { Output } from '../dist/mask/mask.js'
+import { MASKS, openMask } from '../dist/mask/registry.js'
+
+const { values, positionals } = parseArgs({
+  options: { json: { type: 'string' } },
+  allowPositionals: true,
+})
+
+const VALUES = 20_000
+const ROUNDS = 10
+
+const text = (make) => Array.from({ length: VALUES }, (_, i) => Buffer.from(make(i), 'utf8'))
+const packed = (size, write) =>
+  Array.from({ length: VALUES }, (_, i) => {
+    const bytes = Buffer.alloc(size)
+    write(bytes, i)
+    return bytes
+  })
+
+const NAMES = ['Kovács Árpád', 'Nagy Istvánné', 'Szabó Éva', 'dr. Tóth-Kiss Gergely']
+const name = (i) => `${NAMES[i % NAMES.length]} ${i}`
+const NUMERIC = '0003000100000002000100000000'
+
+const CASES = [
+  ['person.fullName', 'text', text(name)],
+  ['person.firstName', 'text', text(name)],
+  ['person.lastName', 'text', text(name)],
+  ['company.name', 'text', text((i) => `${name(i)} Kft.`)],
+  ['internet.email', 'text', text((i) => `Kovacs.Arpad${i}@example.hu`)],
+  ['internet.email', 'text', text((i) => `Kovacs.Arpad${i}@example.hu`), { unique: true }],
+  ['internet.userName', 'text', text((i) => `kovacs${i}`)],
+  ['internet.url', 'text', text((i) => `https://example.hu/${i}`)],
+  [
+    'internet.ip',
+    'inet',
+    packed(8, (b, i) => b.writeUInt32BE(0x02200004) && b.writeUInt32BE(i, 4)),
+  ],
+  ['phone.number', 'text', text((i) => `+36 20 ${1_000_000 + i}`)],
+  ['phone.number', 'text', text((i) => `+36 20 ${1_000_000 + i}`), { unique: true }],
+  ['location.city', 'text', text((i) => `Székesfehérvár ${i}`)],
+  ['location.zipCode', 'text', text((i) => `${1000 + (i % 9000)}`)],
+  ['location.state', 'text', text((i) => `Győr-Moson-Sopron ${i}`)],
+  ['location.streetAddress', 'text', text((i) => `Kossuth Lajos utca ${i}`)],
+  ['location.secondaryAddress', 'text', text((i) => `${i % 9}. em. ${i % 40}.`)],
+  ['finance.iban', 'text', text((i) => `HU42117730161111${String(i).padStart(12, '0')}`)],
+  ['date.shift', 'date', packed(4, (b, i) => b.writeInt32BE(i - 9000))],
+  [
+    'date.shift',
+    'timestamptz',
+    packed(8, (b, i) => b.writeBigInt64BE(BigInt(i) * 77_777_777_777n)),
+  ],
+  ['number.noise', 'int4', packed(4, (b, i) => b.writeInt32BE(i * 977))],
+  ['number.noise', 'int8', packed(8, (b, i) => b.writeBigInt64BE(BigInt(i) * 977n))],
+  ['number.noise', 'float8', packed(8, (b, i) => b.writeDoubleBE(i * 1.37))],
+  [
+    'number.noise',
+    'numeric',
+    packed(14, (b, i) => b.write(NUMERIC, 'hex') && b.writeInt16BE(i % 9999, 10)),
+  ],
+  ['text.scramble', 'text', text((i) => `Visszahívást kért, ${i}. ügy, sürgős`)],
+  [
+    'text.scramble',
+    'jsonb',
+    text((i) => `\x01{"phone": "+36201234567", "note": "sürgős ${i}", "n": [1, 2.5, null]}`),
+  ],
+  ['text.scramble', 'uuid', packed(16, (b, i) => b.writeUInt32BE(i * 7919))],
+  ['key', 'int4', packed(4, (b, i) => b.writeInt32BE(i))],
+  ['key', 'int8', packed(8, (b, i) => b.writeBigInt64BE(BigInt(i)))],
+  ['key', 'uuid', packed(16, (b, i) => b.writeUInt32BE(i * 7919))],
+  ['key', 'text', text((i) => `INV-2024/${String(i).padStart(6, '0')}`)],
+  ['hash', 'text', text((i) => `Kovacs.Arpad${i}@example.hu`)],
+  ['fixed', 'text', text(name), { options: { value: 'x' } }],
+  ['null', 'text', text(name)],
+  ['faker', 'text', text(name), { options: { faker: 'commerce.productName' } }],
+  ['template', 'text', text(name), { options: { template: '{person.lastName} Kft. {hash8}' } }],
+]
+
+const row = { bytes: new Uint8Array(0), start: new Int32Array(0), end: new Int32Array(0) }
+
+async function measure([mask, type, fields, facts = {}]) {
+  const prepared = await MASKS.get(mask).prepare({
+    options: {},
+    type,
+    maxChars: undefined,
+    unique: false,
+    rows: 1_000_000,
+    locale: 'hu',
+    encodable: () => true,
+    key: Buffer.alloc(32, 7),
+    companions: {},
+    column: () => undefined,
+    ...facts,
+  })
+  const apply = await openMask(structuredClone(prepared), type, 'binary')
+  const bytes = Buffer.concat(fields)
+  const starts = new Int32Array(fields.length + 1)
+  fields.forEach((field, i) => (starts[i + 1] = starts[i] + field.length))
+  const out = new Output(1 << 20)
+  let best = Number.POSITIVE_INFINITY
+  for (let round = 0; round < ROUNDS; round++) {
+    const began = process.hrtime.bigint()
+    for (let i = 0; i < VALUES; i++) {
+      if ((i & 1023) === 0) out.length = 0
+      apply(bytes, starts[i], starts[i + 1], out, row)
+    }
+    best = Math.min(best, Number(process.hrtime.bigint() - began) / VALUES)
+  }
+  return { mask: `${mask}${facts.unique ? ' unique' : ''}`, type, nanoseconds: Math.round(best) }
+}
+
+const figures = []
+for (const each of CASES) {
+  if (positionals.length > 0 && !positionals.some((part) => each[0].includes(part))) continue
+  const figure = await measure(each)
+  figures.push(figure)
+  const { mask, type, nanoseconds } = figure
+  process.stdout.write(
+    `${mask.padEnd(28)}${type.padEnd(14)}${String(nanoseconds).padStart(8)} ns\n`,
+  )
+}
+if (values.json) writeFileSync(values.json, `${JSON.stringify(figures, null, 2)}\n`)
