@@ -170,11 +170,9 @@ class Copy {
   async preflight() {
     const options = this.#options
     refuseProduction(this.#targetRequest(), undefined)
-    const prepared = await this.#during(prepareSource(options, this.#emit))
-    this.#closers.push(() => prepared.snapshot.close())
+    const prepared = await this.#during(this.#prepareSource())
     const { facts } = prepared.snapshot
-    const maintenance = await this.#during(openMaintenance(this.#target))
-    this.#maintenance = maintenance
+    const maintenance = await this.#during(this.#openMaintenance())
     const targetFacts = await readServerFacts(maintenance)
     refuseProduction(this.#targetRequest(), targetFacts.systemIdentifier)
     this.#refuseSameServer(facts, targetFacts)
@@ -195,6 +193,19 @@ class Copy {
       }),
     )
     return { prepared, maintenance, dumper, targetFacts }
+  }
+
+  // A signal may come while these are under way: what they open is noted for closing by themselves.
+
+  async #prepareSource(): Promise<Prepared> {
+    const prepared = await prepareSource(this.#options, this.#emit)
+    this.#closers.push(() => prepared.snapshot.close())
+    return prepared
+  }
+
+  async #openMaintenance(): Promise<pg.Client> {
+    this.#maintenance = await openMaintenance(this.#target)
+    return this.#maintenance
   }
 
   #targetRequest() {
@@ -364,8 +375,13 @@ class Copy {
   /** Ends processes and sessions, in the reverse of the order in which they were opened. */
   async #endWork(): Promise<void> {
     this.#ended.abort()
-    for (const close of this.#closers.splice(0).reverse()) await close()
+    await this.#closeOpened()
     await this.#pending
+    await this.#closeOpened()
+  }
+
+  async #closeOpened(): Promise<void> {
+    for (const close of this.#closers.splice(0).reverse()) await close()
   }
 
   async close(): Promise<void> {

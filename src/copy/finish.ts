@@ -2,7 +2,7 @@ import type pg from 'pg'
 import pLimit from 'p-limit'
 import { Failure } from '../errors.ts'
 import type { TablePlan } from '../mask/plan.ts'
-import type { Catalog, Sequence, Table } from '../postgres/catalog.ts'
+import type { Catalog, Sequence } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import {
   quoteLiteral,
@@ -144,17 +144,12 @@ function foreignKeyTasks({
  * same few tables over and over; this fills the gaps.
  */
 function analyzeTasks({ plans, sessions, targetMajor }: FinishRequest): LockingTask[] {
-  const byOid = new Map(plans.map(({ table }) => [table.oid, table]))
-  const rootOf = (table: Table): Table => {
-    const parent = table.isPartition ? byOid.get(table.parents[0] ?? -1) : undefined
-    return parent ? rootOf(parent) : table
-  }
   const only = targetMajor >= 18 ? 'ONLY ' : ''
   return plans
     .filter(({ table, rows }) => rows === 'copied' && !(targetMajor < 18 && table.isPartition))
     .toSorted((a, b) => b.table.bytes - a.table.bytes)
-    .map(({ table }) => ({
-      locks: [keyOf(rootOf(table))],
+    .map(({ table, root }) => ({
+      locks: [keyOf(root)],
       run: () => analyze(sessions, `${only}${quoteQualified(table)}`, showName(table)),
     }))
 }

@@ -26,6 +26,7 @@ function plannedTable(plan: TablePlan, jobs: number): PlannedTable {
   const { table } = plan
   return {
     table: showName(table),
+    ...(plan.root !== table && { partitionOf: showName(plan.root) }),
     action: plan.rows === 'copied' ? 'rows' : 'omit',
     codec: codecOf(plan),
     ...(plan.codecReason && plan.rows === 'copied' && { codecReason: plan.codecReason }),

@@ -155,6 +155,9 @@ class TableProgress {
     const event: TableEvent = {
       event: 'table',
       table: showName(this.#entry.plan.table),
+      ...(this.#entry.plan.root !== this.#entry.plan.table && {
+        partitionOf: showName(this.#entry.plan.root),
+      }),
       rows: sum((one) => one.rows),
       bytes: sum((one) => one.bytes),
       seconds: sum((one) => one.seconds),

@@ -1,14 +1,6 @@
 import { Failure } from '../errors.ts'
 import type { Dictionary, Output } from './mask.ts'
 
-/** What an entry must satisfy to be used. */
-export interface Fit {
-  /** In characters; undefined: no limit. */
-  maxChars: number | undefined
-  /** Whether the target's encoding has this code point. */
-  encodable: (codePoint: number) => boolean
-}
-
 // Letters without a canonical decomposition that still have a plain look-alike.
 const LOOK_ALIKES: Readonly<Record<string, string>> = {
   ß: 'ss',
@@ -62,18 +54,6 @@ export function toEncodable(
   if (chars.every(passes)) return composed
   const spelled = chars.map((char) => (passes(char) ? char : dropAccents(char))).join('')
   return Array.from(spelled).every(passes) ? spelled : undefined
-}
-
-/** The entries that fit, spelled for the target's encoding, sorted by code unit and without duplicates. */
-export function fitEntries(entries: Iterable<string>, fit: Fit): string[] {
-  const fitting = new Set<string>()
-  for (const entry of entries) {
-    const text = toEncodable(entry, fit.encodable)
-    if (!text) continue
-    if (fit.maxChars !== undefined && countChars(text) > fit.maxChars) continue
-    fitting.add(text)
-  }
-  return [...fitting].sort()
 }
 
 const built = new Map<string, Dictionary>()

@@ -41,6 +41,8 @@ export interface TablePlan {
   codec: 'binary' | 'text'
   /** Why not binary. */
   codecReason: string | undefined
+  /** The partitioned table at the top; the table itself where it is no partition. */
+  root: Table
   /** Masked partition keys move rows: they go in through this partitioned table. */
   into: Table
 }
@@ -120,6 +122,7 @@ function draftTable(entry: TreatedTable, request: PlanRequest): TableDraft {
     treatments: entry.columns,
     codec: 'binary',
     codecReason: undefined,
+    root: table,
     into: table,
   }
   return { plan, masks }
@@ -288,11 +291,17 @@ function chooseCodec(plan: TablePlan): void {
   plan.codec = plan.codecReason === undefined ? 'binary' : 'text'
 }
 
+function rootOf(table: Table, byOid: ReadonlyMap<number, Table>): Table {
+  const parent = table.isPartition ? byOid.get(table.parents[0] ?? -1) : undefined
+  return parent ? rootOf(parent, byOid) : table
+}
+
 /** A row whose partition key is masked may belong to another partition: the root sorts it in. */
 function routeMovedRows(plans: TablePlan[]): void {
   const byOid = new Map(plans.map((plan) => [plan.table.oid, plan.table]))
   for (const plan of plans) {
     if (!plan.table.isPartition) continue
+    plan.root = rootOf(plan.table, byOid)
     const masked = new Set(plan.masks.map((mask) => mask.column.name))
     let current: Table | undefined = plan.table
     while ((current = byOid.get(current.parents[0] ?? -1))) {

@@ -19,6 +19,8 @@ export interface PlannedColumn {
 
 export interface PlannedTable {
   table: string
+  /** The partitioned table at the top, where this is a partition. */
+  partitionOf?: string
   /** `rows`: copied; `omit`: structure only. */
   action: 'rows' | 'omit'
   codec: 'relay' | 'binary' | 'text'
@@ -65,6 +67,8 @@ export interface ProgressEvent {
 export interface TableEvent {
   event: 'table'
   table: string
+  /** The partitioned table at the top, where this is a partition. */
+  partitionOf?: string
   rows: number
   /** Received from the source. */
   bytes: number

@@ -1,5 +1,5 @@
 import { visible, width } from './display.ts'
-import type { CopyReport, PlanEvent, PlannedColumn, PlannedTable } from './events.ts'
+import type { CopyReport, PlanEvent, PlannedColumn, PlannedTable, TableEvent } from './events.ts'
 import { grid, type GridColumn } from './grid.ts'
 import { count, duration, plural, size } from './numbers.ts'
 import type { Style } from './style.ts'
@@ -9,7 +9,7 @@ const SHOWN_WARNINGS = 10
 /** The plan in full: a line for each table, below it one for each column. */
 export function planText(plan: PlanEvent, style: Style): string {
   const lines = [planLine(plan), '']
-  for (const table of plan.tables) {
+  for (const table of foldPlanned(plan.tables)) {
     lines.push(style.bold(visible(table.table)) + style.dim(`  ${actionOf(table)}`))
     if (table.action === 'omit') continue
     const rows = table.columns.map((column) => [
@@ -67,7 +67,8 @@ function tablesOf(
     { title: 'seconds', align: 'right' },
     { title: 'codec' },
   ]
-  const cells = tables.map((table) => [
+  const folded = foldTables(tables)
+  const cells = folded.map((table) => [
     visible(table.table),
     count(table.rows),
     size(table.bytes),
@@ -75,7 +76,7 @@ function tablesOf(
     table.codec,
   ])
   cells.push([plural(tables.length, 'table'), count(rows), size(bytes), seconds.toFixed(1), ''])
-  const masked = tables.map((table) =>
+  const masked = folded.map((table) =>
     Object.entries(table.masked)
       .map(([mask, values]) => `${mask} ${count(values)}`)
       .join(', '),
@@ -93,6 +94,61 @@ function tablesOf(
     ...(masks === '' ? [] : [style.dim(`    ${masks}`)]),
   ])
   return [style.dim(narrowTitle), ...lines, style.bold(narrow.at(-1) ?? '')]
+}
+
+/** Members of one group in the place of its first; what belongs to no group stays alone. */
+function grouped<T>(items: readonly T[], keyOf: (item: T) => string | undefined): T[][] {
+  const groups = new Map<unknown, T[]>()
+  for (const item of items) {
+    const key = keyOf(item) ?? item
+    const group = groups.get(key)
+    if (group) group.push(item)
+    else groups.set(key, [item])
+  }
+  return [...groups.values()]
+}
+
+function partitionsName(root: string, partitions: number): string {
+  return `${root} (${plural(partitions, 'partition')})`
+}
+
+/** Partitions of one table that are treated alike, as one. */
+function foldPlanned(tables: readonly PlannedTable[]): PlannedTable[] {
+  const alike = ({ partitionOf, action, codec, columns }: PlannedTable) =>
+    partitionOf && JSON.stringify([partitionOf, action, codec, columns])
+  return grouped(tables, alike).map((group) => {
+    const [first] = group as [PlannedTable]
+    if (first.partitionOf === undefined) return first
+    return {
+      ...first,
+      table: partitionsName(first.partitionOf, group.length),
+      estimatedRows: group.reduce((sum, table) => sum + table.estimatedRows, 0),
+      bytes: group.reduce((sum, table) => sum + table.bytes, 0),
+      jobs: group.reduce((sum, table) => sum + table.jobs, 0),
+    }
+  })
+}
+
+/** Partitions of one table, summed up. */
+function foldTables(tables: readonly TableEvent[]): TableEvent[] {
+  return grouped(tables, ({ partitionOf }) => partitionOf).map((group) => {
+    const [first] = group as [TableEvent]
+    if (first.partitionOf === undefined) return first
+    const masked: Record<string, number> = {}
+    for (const table of group) {
+      for (const [mask, values] of Object.entries(table.masked)) {
+        masked[mask] = (masked[mask] ?? 0) + values
+      }
+    }
+    return {
+      ...first,
+      table: partitionsName(first.partitionOf, group.length),
+      rows: group.reduce((sum, table) => sum + table.rows, 0),
+      bytes: group.reduce((sum, table) => sum + table.bytes, 0),
+      seconds: group.reduce((sum, table) => sum + table.seconds, 0),
+      masked,
+    }
+  })
 }
 
 function warningsOf(warnings: CopyReport['warnings'], style: Style): string[] {

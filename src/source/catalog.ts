@@ -78,14 +78,19 @@ SELECT k.conrelid::int8 AS table, k.conname AS name, k.contype AS kind, coalesce
 FROM pg_catalog.pg_constraint k WHERE k.contype IN ('f', 'c') AND k.conrelid <> 0
 ORDER BY k.conrelid, k.conname`
 
-/** A standby cannot read unlogged sequences; those of tables that are unlogged are such, from version 15 on. */
+/**
+ * An extension's sequence is configuration if it or the table it belongs to is. A standby cannot read unlogged
+ * sequences; those of unlogged tables are such, from version 15 on.
+ */
 const SEQUENCES = `
 SELECT n.nspname AS schema, c.relname AS name,
        EXISTS (SELECT FROM pg_catalog.pg_depend d
                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
                  AND NOT EXISTS (SELECT FROM pg_catalog.pg_extension x WHERE x.oid = d.refobjid
-                                 AND c.oid = ANY (x.extconfig))) AS skip
+                                 AND (c.oid = ANY (x.extconfig) OR o.refobjid = ANY (x.extconfig)))) AS skip
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_depend o ON o.classid = 'pg_catalog.pg_class'::regclass AND o.objid = c.oid
+  AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.refobjsubid > 0 AND o.deptype IN ('a', 'i')
 WHERE c.relkind = 'S' AND c.relpersistence <> 't' AND ${SYSTEM}
   AND NOT (c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery())
 ORDER BY 1, 2`

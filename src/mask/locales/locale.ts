@@ -6,7 +6,7 @@ export interface Place {
 }
 
 /** A value in pieces, each a literal or the name of a list in braces: `{family} {given}`. */
-export type Pattern = string
+type Pattern = string
 
 /** What masks need of one language and country. */
 export interface Locale {

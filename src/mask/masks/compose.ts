@@ -48,7 +48,7 @@ export function appendInteger(out: Output, value: number): void {
 }
 
 /** Appends `count` base-32 characters of the tag of `original`. */
-export function appendSuffix(out: Output, original: Original, count: number): void {
+function appendSuffix(out: Output, original: Original, count: number): void {
   const { t0, t1, t2, t3 } = original.hash
   out.reserve(count)
   for (let i = 0; i < count; i++) {

@@ -3,7 +3,7 @@ import { Original, PhoneIdentity, type PhoneNumbering } from './identity.ts'
 import { NumeralPermutation } from './permutation.ts'
 
 /** A prefix that no telephone is behind, and how many digits follow it. */
-export interface DeadRange {
+interface DeadRange {
   prefix: string
   digits: number
 }
