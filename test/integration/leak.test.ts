@@ -452,7 +452,9 @@ describe('a copy whose connection breaks', () => {
     const result = await run.done
     await recovered(server)
     expect(result.stderr).toMatch(
-      side === 'target' ? /cannot (write|connect to \S+__building_)/ : /cannot read|no longer, known/,
+      side === 'target'
+        ? /cannot (write|connect to \S+__building_)/
+        : /cannot read|no longer, known/,
     )
     expect(result).toMatchObject({ code, leftFiles: [] })
     expectClean(run, result)

@@ -1,4 +1,4 @@
-import { unsafe } from '@noble/ciphers/aes.js'
+import { Aes } from '../aes.ts'
 
 /**
  * FF1 of NIST SP 800-38G with an empty tweak: a keyed permutation of the strings of `length` numerals in
@@ -10,14 +10,15 @@ import { unsafe } from '@noble/ciphers/aes.js'
 
 const ROUNDS = 10
 const BLOCK = 16
-const TWO_32 = 4_294_967_296
+const TWO_16 = 2 ** 16
+const TWO_32 = 2 ** 32
 const PREFIX = [1, 2, 1] as const
 
 /** Largest half that the arithmetic in doubles takes: a half times 2^16 stays below 2^53. */
 const LARGEST_HALF = 2n ** 37n
 
 /** AES of the block that depends on radix and length alone; the state that each round starts from. */
-function firstBlock(key: Uint32Array, radix: number, length: number): Uint8Array {
+function firstBlock(aes: Aes, radix: number, length: number): Uint8Array {
   const block = new Uint8Array(BLOCK)
   const view = new DataView(block.buffer)
   // The radix takes three bytes, 3 to 5.
@@ -26,7 +27,18 @@ function firstBlock(key: Uint32Array, radix: number, length: number): Uint8Array
   block[6] = ROUNDS
   block[7] = Math.floor(length / 2) & 0xff
   view.setUint32(8, length)
-  return unsafe.encryptBlock(key, block)
+  encryptBlock(aes, block)
+  return block
+}
+
+/** Encrypts a block in place. */
+function encryptBlock(aes: Aes, block: Uint8Array): void {
+  const view = new DataView(block.buffer, block.byteOffset, BLOCK)
+  aes.encrypt(view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12))
+  view.setInt32(0, aes.w0)
+  view.setInt32(4, aes.w1)
+  view.setInt32(8, aes.w2)
+  view.setInt32(12, aes.w3)
 }
 
 /** Bytes that a half of `count` numerals takes. */
@@ -34,14 +46,16 @@ function halfBytes(radix: number, count: number): number {
   return Math.ceil((BigInt(radix) ** BigInt(count) - 1n).toString(2).length / 8)
 }
 
-function swapBytes(word: number): number {
-  return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24)
+/** `value % range` for whole numbers below 2^53; `%` itself takes several times as long there. */
+function remainder(value: number, range: number): number {
+  const rest = value - Math.floor(value / range) * range
+  return rest < 0 ? rest + range : rest >= range ? rest - range : rest
 }
 
-/** Goes on with the remainder of a number whose next 32 bits, most significant byte first, are in `word`. */
-function remainder(sum: number, word: number, range: number): number {
-  const bits = swapBytes(word)
-  return (((sum * 65536 + (bits >>> 16)) % range) * 65536 + (bits & 0xffff)) % range
+/** Goes on with the remainder of a number whose next 32 bits are in `word`. */
+function shiftIn(sum: number, word: number, range: number): number {
+  const upper = remainder(sum * TWO_16 + (word >>> 16), range)
+  return remainder(upper * TWO_16 + (word & 0xffff), range)
 }
 
 /** FF1 for lengths whose halves stay below 2^37: 22 decimal digits, 74 bits. */
@@ -49,8 +63,8 @@ export class Ff1 {
   /** The halves after {@link encrypt}. */
   high = 0
   low = 0
-  readonly #key: Uint32Array
-  /** The state that each round starts from, in the words that AES takes: least significant byte first. */
+  readonly #aes: Aes
+  /** The state that each round starts from. */
   readonly #start: Int32Array
   readonly #halfBytes: number
   readonly #highRange: number
@@ -63,9 +77,9 @@ export class Ff1 {
    */
   constructor(key: Uint8Array, radix: number, length: number) {
     const highCount = Math.floor(length / 2)
-    this.#key = unsafe.expandKeyLE(key)
-    const start = new DataView(firstBlock(this.#key, radix, length).buffer)
-    this.#start = Int32Array.from([0, 4, 8, 12], (at) => start.getInt32(at, true))
+    this.#aes = new Aes(key)
+    const start = new DataView(firstBlock(this.#aes, radix, length).buffer)
+    this.#start = Int32Array.from([0, 4, 8, 12], (at) => start.getInt32(at))
     this.#halfBytes = halfBytes(radix, length - highCount)
     this.#highRange = radix ** highCount
     this.#lowRange = radix ** (length - highCount)
@@ -78,20 +92,20 @@ export class Ff1 {
 
   /** Leaves the permuted halves in `high` and `low`. */
   encrypt(high: number, low: number): void {
+    const aes = this.#aes
     const start = this.#start
     // The round's number stands in the byte before the half, which ends the block.
-    const roundAt = BLOCK - 1 - this.#halfBytes
-    const roundShift = (roundAt & 3) * 8
+    const roundShift = (this.#halfBytes & 3) * 8
+    const roundInWord2 = this.#halfBytes >= 4
     for (let round = 0; round < ROUNDS; round++) {
       const range = round & 1 ? this.#lowRange : this.#highRange
-      let word2 = start[2]! ^ (Math.floor(low / TWO_32) << 24)
-      let word3 = start[3]! ^ swapBytes(low | 0)
-      if (roundAt < 12) word2 ^= round << roundShift
-      else word3 ^= round << roundShift
-      const block = unsafe.encrypt(this.#key, start[0]!, start[1]!, word2, word3)
-      let sum = remainder(remainder(0, block.s0, range), block.s1, range)
-      if (this.#halfBytes > 4) sum = remainder(sum, block.s2, range)
-      const mixed = (high + sum) % range
+      const mark = round << roundShift
+      const word2 = start[2]! ^ Math.floor(low / TWO_32) ^ (roundInWord2 ? mark : 0)
+      const word3 = start[3]! ^ low ^ (roundInWord2 ? 0 : mark)
+      aes.encrypt(start[0]!, start[1]!, word2, word3)
+      let sum = shiftIn(remainder(aes.w0 >>> 0, range), aes.w1, range)
+      if (this.#halfBytes > 4) sum = shiftIn(sum, aes.w2, range)
+      const mixed = remainder(high + sum, range)
       high = low
       low = mixed
     }
@@ -106,7 +120,7 @@ function toBytes(value: bigint, count: number): Uint8Array {
 
 /** FF1 for lengths of any size: {@link Ff1} in whole numbers without limit, and slower. */
 export class BigFf1 {
-  readonly #key: Uint32Array
+  readonly #aes: Aes
   readonly #start: Uint8Array
   readonly #halfBytes: number
   readonly #highRange: bigint
@@ -115,8 +129,8 @@ export class BigFf1 {
   /** See {@link Ff1}. */
   constructor(key: Uint8Array, radix: number, length: number) {
     const highCount = Math.floor(length / 2)
-    this.#key = unsafe.expandKeyLE(key)
-    this.#start = firstBlock(this.#key, radix, length)
+    this.#aes = new Aes(key)
+    this.#start = firstBlock(this.#aes, radix, length)
     this.#halfBytes = halfBytes(radix, length - highCount)
     this.#highRange = BigInt(radix) ** BigInt(highCount)
     this.#lowRange = BigInt(radix) ** BigInt(length - highCount)
@@ -142,7 +156,7 @@ export class BigFf1 {
     const state = Uint8Array.from(this.#start)
     for (let at = 0; at < input.length; at += BLOCK) {
       for (let i = 0; i < BLOCK; i++) state[i]! ^= input[at + i]!
-      unsafe.encryptBlock(this.#key, state)
+      encryptBlock(this.#aes, state)
     }
     const wanted = 4 * Math.ceil(count / 4) + 4
     let expanded = Buffer.from(state).toString('hex')
@@ -150,7 +164,8 @@ export class BigFf1 {
       const block = Uint8Array.from(state)
       const last = new DataView(block.buffer)
       last.setUint32(12, last.getUint32(12) ^ counter)
-      expanded += Buffer.from(unsafe.encryptBlock(this.#key, block)).toString('hex')
+      encryptBlock(this.#aes, block)
+      expanded += Buffer.from(block).toString('hex')
     }
     return expanded.slice(0, wanted * 2)
   }

@@ -30,11 +30,15 @@ const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const FIRST_LATIN = 0xc0
 const LAST_LATIN = 0x17f
 
-/** Lower-case code point per code point of U+00C0 to U+017F; 0 where that takes Unicode's own rules. */
+/**
+ * The two UTF-8 bytes of the lower case of U+00C0 to U+017F, whose UTF-8 begins with C3, C4 or C5; 0 where that
+ * takes Unicode's own rules.
+ */
 const LOWER_LATIN = Uint16Array.from({ length: LAST_LATIN - FIRST_LATIN + 1 }, (_, i) => {
   const lower = String.fromCodePoint(FIRST_LATIN + i).toLowerCase()
   const codePoint = lower.length === 1 ? lower.codePointAt(0)! : 0
-  return codePoint >= FIRST_LATIN && codePoint <= LAST_LATIN ? codePoint : 0
+  if (codePoint < FIRST_LATIN || codePoint > LAST_LATIN) return 0
+  return ((0xc0 | (codePoint >> 6)) << 8) | 0x80 | (codePoint & 0x3f)
 })
 
 function isSpace(byte: number): boolean {
@@ -93,11 +97,12 @@ class TextIdentity implements Identity {
       before = folded
       const byte = bytes[i]!
       const next = i + 1 < end ? bytes[i + 1]! : 0
-      if (byte >= 0xc3 && byte <= 0xc5 && (next & 0xc0) === 0x80) {
-        const lower = LOWER_LATIN[(((byte & 0x1f) << 6) | (next & 0x3f)) - FIRST_LATIN]!
+      if (byte <= 0xc5 && byte >= 0xc3 && next >= 0x80 && next < 0xc0) {
+        const lower = LOWER_LATIN[((byte - 0xc3) << 6) | (next & 0x3f)]!
         if (lower !== 0) {
-          target[at++] = 0xc0 | (lower >> 6)
-          target[at++] = 0x80 | (lower & 0x3f)
+          target[at] = lower >> 8
+          target[at + 1] = lower
+          at += 2
           i++
           continue
         }

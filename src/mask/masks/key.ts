@@ -1,4 +1,4 @@
-import { unsafe } from '@noble/ciphers/aes.js'
+import { Aes } from '../aes.ts'
 import type { Codec, Mask, MaskOpener, Output, TypeClass } from '../mask.ts'
 import { appendInteger } from './compose.ts'
 import { NumeralPermutation, SmallPermutation, WidePermutation } from './permutation.ts'
@@ -111,26 +111,22 @@ function openWide(key: Uint8Array, { ranges }: KeyParams, codec: Codec): Mask {
  * of the uuids of that version.
  */
 function openUuid(key: Uint8Array, codec: Codec): Mask {
-  const schedule = unsafe.expandKeyLE(key)
+  const aes = new Aes(key)
   const uuid = new Uint8Array(16)
   const view = new DataView(uuid.buffer)
   return (bytes, start, end, out) => {
     readUuid(bytes, start, end, codec, uuid)
-    // Version and variant are the high bits of bytes 6 and 8: of words 1 and 2, read from the low end.
+    // Version and variant are the high bits of bytes 6 and 8: of the second half of word 1, and of word 2.
     const version = uuid[6]! & 0xf0
     const variant = uuid[8]! & 0xc0
-    let block = {
-      s0: view.getInt32(0, true),
-      s1: view.getInt32(4, true),
-      s2: view.getInt32(8, true),
-      s3: view.getInt32(12, true),
+    aes.encrypt(view.getInt32(0), view.getInt32(4), view.getInt32(8), view.getInt32(12))
+    while (((aes.w1 >>> 8) & 0xf0) !== version || ((aes.w2 >>> 24) & 0xc0) !== variant) {
+      aes.encrypt(aes.w0, aes.w1, aes.w2, aes.w3)
     }
-    do block = unsafe.encrypt(schedule, block.s0, block.s1, block.s2, block.s3)
-    while (((block.s1 >>> 16) & 0xf0) !== version || (block.s2 & 0xc0) !== variant)
-    view.setInt32(0, block.s0, true)
-    view.setInt32(4, block.s1, true)
-    view.setInt32(8, block.s2, true)
-    view.setInt32(12, block.s3, true)
+    view.setInt32(0, aes.w0)
+    view.setInt32(4, aes.w1)
+    view.setInt32(8, aes.w2)
+    view.setInt32(12, aes.w3)
     appendUuid(out, uuid, codec)
     return true
   }

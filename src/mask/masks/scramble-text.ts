@@ -32,11 +32,13 @@ export function classOf(codePoint: number): number {
 
 for (let codePoint = 0; codePoint <= 0x17f; codePoint++) classOf(codePoint)
 
+/** First character of a class, and how many there are. */
+const FIRST = Uint8Array.of(0, 0x61, 0x41, 0x30)
+const COUNT = Uint8Array.of(0, 26, 26, 10)
+
 /** An ASCII letter or digit of class `kind`, chosen by the low byte of `random`. */
 export function pick(kind: number, random: number): number {
-  const byte = random & 0xff
-  if (kind === DIGIT) return 0x30 + ((byte * 10) >> 8)
-  return (kind === CAPITAL ? 0x41 : 0x61) + ((byte * 26) >> 8)
+  return FIRST[kind]! + (((random & 0xff) * COUNT[kind]!) >> 8)
 }
 
 /** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 where there is none. */
@@ -78,20 +80,29 @@ export function scrambleText(
   let word = 0
   for (let i = start; i < end;) {
     const byte = bytes[i]!
-    const length = byte < 0x80 ? 1 : sequenceLength(bytes, i, end)
+    if (byte < 0x80) {
+      const kind = classes[byte]!
+      if (kind === KEPT) target[at++] = byte
+      else {
+        // Four draws to a word of the stream.
+        word = replaced & 3 ? word >>> 8 : stream.next() | 0
+        target[at++] = FIRST[kind]! + (((word & 0xff) * COUNT[kind]!) >> 8)
+        replaced++
+      }
+      i++
+      continue
+    }
+    const length = sequenceLength(bytes, i, end)
     if (length === 0) {
       target[at++] = QUESTION_MARK
       i++
       continue
     }
-    const kind = length === 1 ? classes[byte]! : classOf(codePointAt(bytes, i, length))
+    const kind = classOf(codePointAt(bytes, i, length))
     if (kind !== KEPT) {
-      // Four draws to a word of the stream.
-      word = replaced & 3 ? word >>> 8 : stream.next()
+      word = replaced & 3 ? word >>> 8 : stream.next() | 0
       target[at++] = pick(kind, word)
       replaced++
-    } else if (length === 1) {
-      target[at++] = byte
     } else if (unicode) {
       for (let j = 0; j < length; j++) target[at++] = bytes[i + j]!
     } else {

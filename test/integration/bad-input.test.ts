@@ -1,0 +1,571 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
+import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import { runPgveil, type RunResult } from '../fixtures/run-pgveil.ts'
+
+// Whatever is wrong with what a copy is given: it ends with the exit code of its kind, one message, a remedy, and
+// a target that is as it was.
+
+const PASSWORD = 'szigorúan titkos %41'
+const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
+
+const SCHEMA = `
+  CREATE DOMAIN plate AS text CHECK (VALUE ~ '^[A-Z]{3}-[0-9]{3}$');
+  CREATE TABLE contact (
+    id int PRIMARY KEY,
+    name text NOT NULL,
+    email text UNIQUE,
+    code varchar(5),
+    grade int CHECK (grade BETWEEN 1 AND 5),
+    plate plate,
+    note text,
+    loud text GENERATED ALWAYS AS (upper(name)) STORED
+  );
+  CREATE TABLE mail (contact_email text REFERENCES contact (email), subject text);
+  INSERT INTO contact SELECT i, 'Kis Anna ' || i, 'a' || i || '@kis.hu', 'a' || i, 1 + i % 5, 'ABC-' || 100 + i
+    FROM generate_series(1, 400) i;
+  INSERT INTO mail SELECT email, 'Tárgy' FROM contact;`
+
+const RULES = `version: 1
+tables:
+  contact:
+    keep: [id, code, grade, plate, note]
+    name: person.fullName
+    email: internet.email
+  mail:
+    subject: text.scramble
+`
+/** Every row takes a while: time to do something to a copy. */
+const SLOW = RULES.replace('  contact:\n', '  contact:\n    where: pg_sleep(0.01) IS NOT NULL\n')
+/** For a database of one table. */
+const ONLY_THING = 'version: 1\ntables:\n  thing: keep\n'
+
+const servers = {} as Record<'source' | 'target' | 'older', Server>
+let directory: string
+let files = 0
+
+function write(text: string, name = `rules-${++files}.yaml`): string {
+  const path = join(directory, name)
+  writeFileSync(path, text)
+  return path
+}
+
+function urlOf(address: Address): string {
+  if (typeof address === 'string') return address
+  const [server, database, user, password = PASSWORD] = address
+  const url = new URL(servers[server].url)
+  url.pathname = `/${database}`
+  if (user !== undefined) url.username = user
+  url.password = encodeURIComponent(password)
+  return url.href
+}
+
+async function query<T extends pg.QueryResultRow>(address: Address, sql: string): Promise<T[]> {
+  const client = new pg.Client(urlOf(address))
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return (await client.query<T>(sql)).rows
+  } finally {
+    await client.end().catch(() => {})
+  }
+}
+
+/** Makes a database and fills it. */
+async function make(server: keyof typeof servers, name: string, sql: string): Promise<void> {
+  await query([server, 'postgres'], `CREATE DATABASE ${name}`)
+  await query([server, name], sql)
+}
+
+/** Names and oids. */
+async function databasesOf(server: keyof typeof servers): Promise<string[]> {
+  const rows = await query<{ line: string }>(
+    [server, 'postgres'],
+    `SELECT datname || ' ' || oid AS line FROM pg_database WHERE NOT datistemplate ORDER BY 1`,
+  )
+  return rows.map(({ line }) => line)
+}
+
+/** A database of one of the servers, with other credentials where told; or a URL. */
+type Address = readonly [server: keyof typeof servers, ...to: To] | string
+type To = readonly [database: string, user?: string, password?: string]
+
+interface Input {
+  rules?: string
+  source?: Address
+  target?: Address
+  args?: string[]
+  env?: Record<string, string>
+}
+
+/** A copy whose addresses come from the environment, as secrets should. */
+function copy(input: Input = {}): Promise<RunResult> {
+  return runPgveil(['copy', '--rules', write(input.rules ?? RULES), ...(input.args ?? [])], {
+    env: {
+      PGVEIL_SOURCE: urlOf(input.source ?? ['source', 'crm']),
+      PGVEIL_TARGET: urlOf(input.target ?? ['target', 'crm']),
+      ...input.env,
+    },
+  })
+}
+
+beforeAll(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'pgveil-bad-'))
+  const majors = { source: 18, target: 18, older: 14 } as const
+  await Promise.all(
+    (['source', 'target', 'older'] as const).map(async (name) => {
+      servers[name] = await startPostgres({ major: majors[name], password: PASSWORD })
+    }),
+  )
+  await make('source', 'crm', SCHEMA)
+  await query(
+    ['source', 'crm'],
+    `CREATE ROLE nobody LOGIN PASSWORD '${PASSWORD}';
+     CREATE ROLE reader LOGIN PASSWORD '${PASSWORD}'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;`,
+  )
+  await make(
+    'source',
+    'guarded',
+    `CREATE TABLE thing (id int); ALTER TABLE thing ENABLE ROW LEVEL SECURITY; GRANT SELECT ON thing TO reader`,
+  )
+  await make(
+    'source',
+    'twins',
+    `CREATE TABLE thing (mail text UNIQUE); INSERT INTO thing VALUES ('Kis.Anna@kis.hu'), ('kis.anna@KIS.hu')`,
+  )
+  await make(
+    'source',
+    'virtual',
+    'CREATE TABLE thing (a int, b int GENERATED ALWAYS AS (a * 2) VIRTUAL)',
+  )
+  await make('source', 'nulls', 'CREATE TABLE thing (a int UNIQUE NULLS NOT DISTINCT)')
+  await make('source', 'extended', 'CREATE EXTENSION pg_walinspect; CREATE TABLE thing (a int)')
+  await query(['target', 'postgres'], `CREATE ROLE modest LOGIN PASSWORD '${PASSWORD}'`)
+  await make('target', 'byhand', 'CREATE TABLE precious (a int)')
+  expect(await copy()).toMatchObject({ code: 0 })
+  await query(['target', 'crm'], 'CREATE TABLE marker ()')
+})
+
+afterAll(async () => {
+  await Promise.all(Object.values(servers).map((server) => server.stop()))
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** One message, without a stack, without the password. */
+function expectPlain({ stdout, stderr }: RunResult): void {
+  expect(stderr.match(/^pgveil: error: /gm)).toHaveLength(1)
+  expect(stdout + stderr).not.toMatch(/^\s+at /m)
+  for (const secret of [PASSWORD, encodeURIComponent(PASSWORD), 'szigor'])
+    expect(stdout + stderr).not.toContain(secret)
+}
+
+interface Bad extends Input {
+  name: string
+  code: number
+  message: RegExp
+  hint: RegExp
+}
+
+/** A place in the rule file. */
+const PLACE = String.raw`rules-\d+\.yaml`
+const rulesWith = (line: string, instead = '') =>
+  RULES.replace(`    ${line}\n`, instead && `    ${instead}\n`)
+
+const BAD_RULES: Bad[] = [
+  {
+    name: 'no YAML',
+    rules: 'version: 1\ntables: {\n  contact: [',
+    code: 10,
+    message: new RegExp(`${PLACE}:\\d+:\\d+: `),
+    hint: /./,
+  },
+  {
+    name: 'an unknown key',
+    rules: RULES.replace('tables:', 'tabels:'),
+    code: 10,
+    message: new RegExp(`${PLACE}:2:1: .*tabels`),
+    hint: /tables/,
+  },
+  {
+    name: 'a table that is not there',
+    rules: `${RULES}  kontakt: keep\n`,
+    code: 10,
+    message: new RegExp(`${PLACE}:9:3: no table public\\.kontakt`),
+    hint: /./,
+  },
+  {
+    name: 'a column that is not there',
+    rules: RULES.replace('    name:', '    full_name: keep\n    name:'),
+    code: 10,
+    message: new RegExp(`${PLACE}:5:5: no column full_name in public\\.contact`),
+    hint: /./,
+  },
+  {
+    name: 'a rule for a generated column',
+    rules: RULES.replace('    name:', '    loud: text.scramble\n    name:'),
+    code: 10,
+    message: new RegExp(`${PLACE}:5:5: loud is a generated column`),
+    hint: /./,
+  },
+  {
+    name: 'an unknown mask',
+    rules: RULES.replace('person.fullName', 'person.fulName'),
+    code: 10,
+    message: new RegExp(`${PLACE}:5:11: unknown mask "person.fulName"`),
+    hint: /person\.fullName/,
+  },
+  {
+    name: 'a foreign key masked otherwise than what it refers to',
+    rules: RULES.replace('    subject:', '    contact_email: person.fullName\n    subject:'),
+    code: 10,
+    message: new RegExp(
+      `${PLACE}:8:5: public\\.mail\\.contact_email is masked with person.fullName`,
+    ),
+    hint: /follows the rule of public\.contact\.email/,
+  },
+  {
+    name: 'where: that is no SQL',
+    rules: RULES.replace('    name:', '    where: id is many\n    name:'),
+    code: 10,
+    message: /the where: of public\.contact is no condition on it: syntax error/,
+    hint: /SQL/,
+  },
+  {
+    name: 'when: that is no SQL',
+    rules: rulesWith('name: person.fullName', 'name: { mask: person.fullName, when: nome > 5 }'),
+    code: 10,
+    message: /the when: of public\.contact is no condition on it: column "nome" does not exist/,
+    hint: /SQL/,
+  },
+  {
+    name: 'a column that nobody decided on',
+    rules: rulesWith('name: person.fullName').replace(', note]', ']'),
+    code: 16,
+    message:
+      /2 columns are not decided in .*\n {2}public\.contact:\n {4}name: # text\n {4}note: # text/,
+    hint: /./,
+  },
+  {
+    name: 'a table that nobody decided on',
+    rules: RULES.slice(0, RULES.indexOf('  mail:')),
+    code: 16,
+    message: /missing lines:\n {2}public\.mail: /,
+    hint: /./,
+  },
+  {
+    name: 'null for a column that is NOT NULL',
+    rules: rulesWith('name: person.fullName', 'name: null'),
+    code: 16,
+    message: new RegExp(`${PLACE}:5:5: public\\.contact\\.name is NOT NULL`),
+    hint: /fixed/,
+  },
+  {
+    name: 'a value that is too long',
+    rules: RULES.replace(' code,', '').replace(
+      '    name:',
+      "    code: { mask: fixed, value: 'too long' }\n    name:",
+    ),
+    code: 16,
+    message: new RegExp(`${PLACE}:5:5: public\\.contact\\.code: `),
+    hint: /./,
+  },
+  {
+    name: 'values that a check refuses',
+    rules: RULES.replace(' grade,', '').replace(
+      '    name:',
+      '    grade: { mask: fixed, value: 9 }\n    name:',
+    ),
+    code: 16,
+    message: /public\.contact\.grade: values of fixed violate the check contact_grade_check/,
+    hint: /check accepts/,
+  },
+  {
+    name: 'values that a domain refuses',
+    rules: RULES.replace(' plate,', '').replace(
+      '    name:',
+      '    plate: person.firstName\n    name:',
+    ),
+    code: 16,
+    message: /public\.contact\.plate: values of person\.firstName break the domain/,
+    hint: /domain accepts/,
+  },
+  {
+    name: 'a value that the type refuses',
+    rules: RULES.replace(' grade,', '').replace(
+      '    name:',
+      '    grade: { mask: fixed, value: five }\n    name:',
+    ),
+    code: 16,
+    message: /public\.contact\.grade: the fixed value is no int/,
+    hint: /./,
+  },
+  {
+    name: 'a mask that does not keep values apart under a unique index',
+    rules: rulesWith('email: internet.email', 'email: person.fullName'),
+    code: 16,
+    message: new RegExp(`${PLACE}:6:5: public\\.contact\\.email: .*contact_email_key`),
+    hint: /internet\.email/,
+  },
+  {
+    name: 'mails that differ in nothing but case',
+    source: ['source', 'twins'],
+    rules: 'version: 1\ntables:\n  thing:\n    mail: internet.email\n',
+    code: 16,
+    message: /public\.thing\.mail: 1 groups? of values differ/,
+    hint: /normalize: false/,
+  },
+]
+
+describe('rules', () => {
+  test.each(BAD_RULES)('$name', expectRefused)
+})
+
+async function expectRefused({ code, message, hint, ...input }: Bad): Promise<void> {
+  if (input.env?.['PGVEIL_PRODUCTION'])
+    input.env['PGVEIL_PRODUCTION'] = `127.0.0.1:${servers.target.port}`
+  const before = [await databasesOf('target'), await databasesOf('older')]
+  const result = await copy(input)
+  const error = result.stderr.slice(result.stderr.indexOf('pgveil: error: '))
+  expect(error).toMatch(message)
+  expect(/^hint: (.*)$/m.exec(error)?.[1] ?? 'no hint').toMatch(hint)
+  expect(error).not.toContain('no hint')
+  expect(/^hint: /m.test(error)).toBe(true)
+  expectPlain(result)
+  expect(result.code).toBe(code)
+  expect([await databasesOf('target'), await databasesOf('older')]).toEqual(before)
+  await query(['target', 'crm'], 'TABLE marker')
+}
+
+describe('arguments and configuration', () => {
+  const cases: Bad[] = [
+    {
+      name: 'an unknown flag',
+      args: ['--sorce', 'x'],
+      code: 2,
+      message: /unknown argument: sorce/,
+      hint: /--source/,
+    },
+    {
+      name: 'a source that is no URL',
+      source: 'crm',
+      code: 10,
+      message: /PGVEIL_SOURCE: not a connection URL/,
+      hint: /postgresql:\/\//,
+    },
+    {
+      name: 'a flag that is no URL',
+      args: ['--target', 'crm'],
+      code: 2,
+      message: /--target: not a connection URL/,
+      hint: /postgresql:\/\//,
+    },
+    {
+      name: 'a URL with a raw % in its password',
+      args: ['--target', 'postgres://a:szigor%zz@localhost/x'],
+      code: 2,
+      message: /--target: the connection URL cannot be read/,
+      hint: /percent-encode/,
+    },
+    {
+      name: 'a rule file that is not there',
+      args: ['--rules', 'nothing.yaml'],
+      code: 2,
+      message: /--rules is given more than once/,
+      hint: /./,
+    },
+    {
+      name: '--only that matches nothing',
+      args: ['--only', 'kontakt'],
+      code: 2,
+      message: /kontakt matches no table/,
+      hint: /./,
+    },
+    {
+      name: '--jobs 0',
+      args: ['--jobs', '0'],
+      code: 2,
+      message: /--jobs: expected a whole number/,
+      hint: /./,
+    },
+    {
+      name: 'a secret that is too short',
+      env: { PGVEIL_SECRET: 'szigor' },
+      code: 14,
+      message: /the secret in environment variable PGVEIL_SECRET is too easy to guess/,
+      hint: /openssl rand/,
+    },
+  ]
+  test.each(cases)('$name', expectRefused)
+})
+
+describe('servers', () => {
+  const cases: Bad[] = [
+    {
+      name: 'no server at the source',
+      source: 'postgres://postgres@127.0.0.1:1/crm',
+      code: 11,
+      message: /cannot connect to postgres:\/\/postgres@127\.0\.0\.1:1\/crm: no server answers/,
+      hint: /host and port/,
+    },
+    {
+      name: 'no server at the target',
+      target: 'postgres://postgres@127.0.0.1:1/crm',
+      code: 12,
+      message: /cannot connect to .*: no server answers/,
+      hint: /host and port/,
+    },
+    {
+      name: 'a wrong password for the source',
+      source: ['source', 'crm', 'postgres', 'szigor'],
+      code: 11,
+      message: /wrong password or unknown user/,
+      hint: /PGPASSWORD/,
+    },
+    {
+      name: 'a wrong password for the target',
+      target: ['target', 'crm', 'postgres', 'szigor'],
+      code: 12,
+      message: /wrong password or unknown user/,
+      hint: /PGPASSWORD/,
+    },
+    {
+      name: 'a source database that is not there',
+      source: ['source', 'krm'],
+      code: 11,
+      message: /no such database/,
+      hint: /database name/,
+    },
+    {
+      name: 'a source that this user may not read',
+      source: ['source', 'crm', 'nobody'],
+      code: 11,
+      message: /this user may not read public\.contact, public\.mail in crm/,
+      hint: /GRANT pg_read_all_data/,
+    },
+    {
+      name: 'rows hidden from this user',
+      source: ['source', 'guarded', 'reader'],
+      rules: ONLY_THING,
+      code: 11,
+      message: /row-level security hides rows of public\.thing/,
+      hint: /BYPASSRLS/,
+    },
+    {
+      name: 'a target where this user may not make databases',
+      target: ['target', 'crm', 'modest'],
+      code: 12,
+      message: /this user may not create databases/,
+      hint: /CREATEDB/,
+    },
+    {
+      name: 'virtual columns for an older target',
+      source: ['source', 'virtual'],
+      target: ['older', 'virtual'],
+      rules: ONLY_THING,
+      code: 12,
+      message: /cannot create table .*thing/,
+      hint: /./,
+    },
+    {
+      name: 'NULLS NOT DISTINCT for an older target',
+      source: ['source', 'nulls'],
+      target: ['older', 'nulls'],
+      rules: ONLY_THING,
+      code: 12,
+      message: /cannot create .*thing/,
+      hint: /./,
+    },
+    {
+      name: 'an extension that the target lacks',
+      source: ['source', 'extended'],
+      target: ['older', 'extended'],
+      rules: ONLY_THING,
+      code: 12,
+      message: /lacks the extension pg_walinspect/,
+      hint: /install the package/,
+    },
+    {
+      name: 'the source as target',
+      target: ['source', 'crm'],
+      code: 16,
+      message: /source and target are the same database/,
+      hint: /another target/,
+    },
+    {
+      name: 'the source as target, asked for',
+      target: ['source', 'crm'],
+      args: ['--allow-same-server', '--replace', 'crm'],
+      code: 16,
+      message: /source and target are the same database/,
+      hint: /another target/,
+    },
+    {
+      name: 'the server of the source',
+      target: ['source', 'crm_dev'],
+      code: 16,
+      message: /source and target are on the same server/,
+      hint: /--allow-same-server/,
+    },
+    {
+      name: 'a server that is production',
+      env: { PGVEIL_PRODUCTION: '127.0.0.1:{target}' },
+      code: 16,
+      message: /is a production server by configuration/,
+      hint: /production/,
+    },
+    {
+      name: 'a database that was made otherwise',
+      target: ['target', 'byhand'],
+      code: 16,
+      message: /the database byhand on the target was not made by pgveil/,
+      hint: /--replace byhand/,
+    },
+    {
+      name: 'a database that was made otherwise, another to be replaced',
+      target: ['target', 'byhand'],
+      args: ['--replace', 'crm'],
+      code: 16,
+      message: /byhand on the target was not made by pgveil/,
+      hint: /--replace byhand/,
+    },
+    {
+      name: 'a database that the server needs',
+      target: ['target', 'postgres'],
+      args: ['--replace', 'postgres'],
+      code: 16,
+      message: /postgres/,
+      hint: /another target/,
+    },
+    {
+      name: 'a template',
+      target: ['target', 'template1'],
+      args: ['--replace', 'template1'],
+      code: 16,
+      message: /template1/,
+      hint: /another target/,
+    },
+  ]
+  test.each(cases)('$name', expectRefused)
+
+  test('a production server by its identifier, from pgveil.yaml', async () => {
+    const [row] = await query<{ id: string }>(
+      ['target', 'postgres'],
+      'SELECT system_identifier::text AS id FROM pg_control_system()',
+    )
+    const config = write(`production: ['${row?.id}']\n`, 'production.yaml')
+    await expectRefused({
+      name: '',
+      args: ['--config', config],
+      code: 16,
+      message: /is a production server by configuration/,
+      hint: /production/,
+    })
+  })
+})
