@@ -101,8 +101,12 @@ async function dispatch(argv: readonly string[], context: Context): Promise<stri
 /** What yargs has to say, in our words; only the first unknown argument is named. */
 function usage(message: string): Failure {
   const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1]
-  const words = [...Object.keys(OPTIONS), 'dry-run', 'help', 'version', 'masks', 'rules', 'copy']
-  const near = unknown === undefined ? undefined : didYouMean(unknown, words)
+  const flags = [...Object.keys(OPTIONS), 'dry-run', 'help', 'version'].map((name) => `--${name}`)
+  // yargs takes the dashes off
+  const near =
+    unknown === undefined
+      ? undefined
+      : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, ['masks', 'rules', 'copy']))
   const [line = ''] = message.split('\n', 1)
   return new Failure(
     'usage',

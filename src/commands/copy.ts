@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs'
 import { loadConfig } from '../config/config.ts'
 import { readSecret } from '../config/secret.ts'
+import type { Emit } from '../report/events.ts'
 import { flagsOf, OPTIONS, type Context } from './context.ts'
 
 /** `pgveil copy`: a masked copy of one database into another. */
@@ -47,7 +48,12 @@ export function copyCommand(context: Context): CommandModule {
         return
       }
       context.cleaning('dropping the unfinished database; the one in use stays as it was')
-      await runCopy(options, emit, signal)
+      const tell: Emit = (event) => {
+        if (event.event === 'phase' && event.phase === 'handover')
+          context.cleaning('putting the finished copy in its place, which cannot be half done')
+        emit(event)
+      }
+      await runCopy(options, tell, signal)
     },
   }
 }

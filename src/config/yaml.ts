@@ -186,9 +186,9 @@ function describe(code: string, message: string, text: string, offset: number) {
   const quotedIdentifier = /^\s*"[^"]*"\./.test(line)
   return {
     message: `not YAML: ${lowerFirst(message)}`,
-    ...(quotedIdentifier && {
-      hint: `a key that begins with a double quote needs single quotes around it: '"Schema"."Table"'`,
-    }),
+    hint: quotedIdentifier
+      ? `a key that begins with a double quote needs single quotes around it: '"Schema"."Table"'`
+      : 'look at brackets, quotes and indentation before this place',
   }
 }
 

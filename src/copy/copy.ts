@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
-import type { TablePlan } from '../mask/plan.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { showName } from '../postgres/identifiers.ts'
 import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
@@ -9,15 +8,13 @@ import {
   createBuilding,
   dropDatabase,
   dropStale,
-  findOccupant,
   handOver,
   openMaintenance,
-  previousName,
   type Building,
 } from '../sink/building.ts'
-import { checkTarget, refuseProduction } from '../sink/preflight.ts'
+import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
 import { createStructure } from '../sink/structure.ts'
-import { readServerFacts, type ServerFacts } from '../source/snapshot.ts'
+import { readServerFacts } from '../source/snapshot.ts'
 import {
   buildConstraints,
   checkBuilding,
@@ -30,7 +27,8 @@ import { copyLargeObjects } from './large-objects.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
 import { planEvent } from './plan-event.ts'
 import { WorkerPool } from './pool.ts'
-import { prepareSource, type Prepared } from './prepare.ts'
+import { openSource, prepareSource, type Prepared } from './prepare.ts'
+import { refuseOccupant, refuseSameServer } from './refusals.ts'
 import { copyRows, planJobs } from './rows.ts'
 import { readStructure, type Structure } from './structure.ts'
 
@@ -45,12 +43,18 @@ export async function checkRules(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  const prepared = await prepareSource(options, emit)
+  const opened = await openSource(options.source)
+  const stop = () => void opened.snapshot.close()
+  signal.addEventListener('abort', stop, { once: true })
   try {
-    signal.throwIfAborted()
+    const prepared = await prepareSource(opened, options, emit)
     emit(planEvent(prepared, { target: '', structureBy: '', jobs: 1 }))
+  } catch (error) {
+    signal.throwIfAborted()
+    throw error
   } finally {
-    await prepared.snapshot.close()
+    signal.removeEventListener('abort', stop)
+    await opened.snapshot.close()
   }
 }
 
@@ -66,7 +70,7 @@ export async function planCopy(
 ): Promise<void> {
   const copy = new Copy(options, emit, signal)
   try {
-    await copy.preflight()
+    await copy.preflight({ reading: false })
   } finally {
     await copy.close()
   }
@@ -129,12 +133,12 @@ class Copy {
 
   async run(): Promise<CopyReport> {
     const started = performance.now()
-    const { prepared, maintenance, dumper, targetFacts } = await this.#phase('preflight', () =>
-      this.preflight(),
+    const { prepared, maintenance, reading, targetFacts } = await this.#phase('preflight', () =>
+      this.preflight({ reading: true }),
     )
     const { snapshot } = prepared
     const structure = await this.#phase('structure', () =>
-      this.#buildStructure(prepared, maintenance, dumper),
+      this.#buildStructure(prepared, maintenance, reading as Promise<Structure>),
     )
     const building = this.#building as Building
     const sessions = new TargetSessions(building.endpoint, structure.plan)
@@ -158,27 +162,47 @@ class Copy {
     await this.#phase('views', () => refreshViews(prepared.catalog, sessions))
     await this.#phase('checks', () => checkBuilding(finish))
     await sessions.close()
+    let previous: string | undefined
     // From here on a signal comes too late: both names change, or none.
-    await this.#uninterrupted('handover', () =>
-      handOver(maintenance, this.#target, building, this.#database, this.#options.keepPrevious),
-    )
+    await this.#uninterrupted('handover', async () => {
+      // Somebody may have made a database of that name in the meantime.
+      await refuseOccupant(maintenance, this.#database, this.#options)
+      previous = await handOver(
+        maintenance,
+        this.#target,
+        building,
+        this.#database,
+        this.#options.keepPrevious,
+        warn,
+      )
+    })
     this.#building = undefined
-    return this.#report(prepared, finished, (performance.now() - started) / 1000)
+    const seconds = (performance.now() - started) / 1000
+    return this.#report(prepared, finished, previous, seconds)
   }
 
-  /** Everything that can be refused is refused here. */
-  async preflight() {
+  /**
+   * Everything that can be refused is refused here.
+   *
+   * @param options with `reading`, the structure is read meanwhile, which the result then promises
+   */
+  async preflight({ reading: wanted }: { reading: boolean }) {
     const options = this.#options
+    refuseServersOwn(this.#database)
     refuseProduction(this.#targetRequest(), undefined)
-    const prepared = await this.#during(this.#prepareSource())
-    const { facts } = prepared.snapshot
-    const maintenance = await this.#during(this.#openMaintenance())
-    const targetFacts = await readServerFacts(maintenance)
-    refuseProduction(this.#targetRequest(), targetFacts.systemIdentifier)
-    this.#refuseSameServer(facts, targetFacts)
-    await checkTarget(maintenance, this.#target, prepared.catalog.extensions)
-    await this.#refuseOccupant(maintenance)
+    const opened = await this.#during(this.#openSource())
+    const { facts } = opened.snapshot
     const dumper = await chooseDumper(facts.major, options.pgDump)
+    const reading = wanted ? this.#readStructure(opened, dumper) : undefined
+    const prepared = await this.#during(prepareSource(opened, options, this.#emit))
+    const maintenance = await this.#during(this.#openMaintenance())
+    const targetFacts = await readServerFacts(maintenance).catch((error: unknown) => {
+      throw serverFailure('sink', `read the facts of ${this.#target.label}`, error)
+    })
+    refuseProduction(this.#targetRequest(), targetFacts.systemIdentifier)
+    refuseSameServer(facts, targetFacts, this.#target, options)
+    await checkTarget(maintenance, this.#target, prepared.catalog.extensions)
+    await refuseOccupant(maintenance, this.#database, this.#options)
     if (targetFacts.major < facts.major) {
       this.#warn(
         'target-older',
@@ -192,15 +216,26 @@ class Copy {
         jobs: options.jobs,
       }),
     )
-    return { prepared, maintenance, dumper, targetFacts }
+    return { prepared, maintenance, reading, targetFacts }
   }
 
   // A signal may come while these are under way: what they open is noted for closing by themselves.
 
-  async #prepareSource(): Promise<Prepared> {
-    const prepared = await prepareSource(this.#options, this.#emit)
-    this.#closers.push(() => prepared.snapshot.close())
-    return prepared
+  async #openSource(): Promise<Pick<Prepared, 'source' | 'snapshot'>> {
+    const opened = await openSource(this.#options.source)
+    this.#closers.push(() => opened.snapshot.close())
+    return opened
+  }
+
+  #readStructure(
+    { source, snapshot }: Pick<Prepared, 'source' | 'snapshot'>,
+    dumper: Dumper,
+  ): Promise<Structure> {
+    const sqlAscii = snapshot.facts.encoding === 'SQL_ASCII'
+    const request = { endpoint: source, dumper, snapshot: snapshot.id, sqlAscii }
+    const reading = readStructure(request, this.#ended.signal)
+    reading.catch(() => {})
+    return reading
   }
 
   async #openMaintenance(): Promise<pg.Client> {
@@ -212,48 +247,14 @@ class Copy {
     return { target: this.#target, database: this.#database, production: this.#options.production }
   }
 
-  #refuseSameServer(source: ServerFacts, target: ServerFacts): void {
-    const same =
-      source.systemIdentifier !== undefined && source.systemIdentifier === target.systemIdentifier
-    if (!same) return
-    if (source.database === this.#database) {
-      throw new Failure(
-        'refused',
-        `source and target are the same database, ${this.#target.label}`,
-        {
-          hint: 'name another target',
-        },
-      )
-    }
-    if (this.#options.allowSameServer) return
-    throw new Failure('refused', 'source and target are on the same server', {
-      hint: 'add --allow-same-server if that is meant',
-    })
-  }
-
-  async #refuseOccupant(maintenance: pg.Client): Promise<void> {
-    const database = this.#database
-    if ((await findOccupant(maintenance, database)) !== 'foreign') return
-    if (this.#options.replace === database) return
-    throw new Failure('refused', `the database ${database} on the target was not made by pgveil`, {
-      hint: `add --replace ${database} to put the copy in its place, or name another target`,
-    })
-  }
-
   async #buildStructure(
-    { source, snapshot }: Prepared,
+    { snapshot: { facts } }: Prepared,
     maintenance: pg.Client,
-    dumper: Dumper,
+    reading: Promise<Structure>,
   ): Promise<Structure> {
     for (const name of await dropStale(maintenance)) {
       this.#emit({ event: 'note', message: `dropped ${name}, left by a run that was killed` })
     }
-    const { facts } = snapshot
-    const reading = readStructure(
-      { endpoint: source, dumper, snapshot: snapshot.id, sqlAscii: facts.encoding === 'SQL_ASCII' },
-      this.#ended.signal,
-    )
-    reading.catch(() => {})
     this.#building = await createBuilding(maintenance, this.#target, this.#database, {
       ...facts,
       sourceMajor: facts.major,
@@ -323,7 +324,12 @@ class Copy {
     }
   }
 
-  #report({ source, plans }: Prepared, tables: TableEvent[], seconds: number): CopyReport {
+  #report(
+    { source, plans }: Prepared,
+    tables: TableEvent[],
+    previous: string | undefined,
+    seconds: number,
+  ): CopyReport {
     const report: CopyReport = {
       source: source.label,
       target: this.#target.label,
@@ -335,7 +341,7 @@ class Copy {
       phases: this.#phases,
       warnings: this.#warnings,
     }
-    if (this.#options.keepPrevious) report.previous = previousName(this.#database)
+    if (previous !== undefined) report.previous = previous
     this.#emit({ event: 'report', report })
     return report
   }

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { Failure } from '../errors.ts'
 import type { RuleFile } from '../mask/rules.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { serverFailure } from '../postgres/connect.ts'
@@ -13,6 +14,28 @@ interface LargeObject {
 
 /** Bytes of a large object that are in memory at a time. */
 const PIECE = 1024 * 1024
+
+/** pg_read_all_data does not reach large objects: their owners' members read them, and who was granted to. */
+const UNREADABLE = `
+SELECT count(*)::int AS count FROM pg_catalog.pg_largeobject_metadata o
+WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off' AND NOT pg_catalog.pg_has_role(o.lomowner, 'USAGE')
+  AND NOT EXISTS (
+    SELECT FROM pg_catalog.aclexplode(o.lomacl) a WHERE a.privilege_type = 'SELECT'
+      AND CASE a.grantee WHEN 0 THEN true ELSE pg_catalog.pg_has_role(a.grantee, 'USAGE') END)`
+
+/**
+ * Checks that this user may read all large objects.
+ *
+ * @throws Failure `source`
+ */
+export async function checkLargeObjects(source: pg.Client, database: string): Promise<void> {
+  const { rows } = await source.query<{ count: number }>(UNREADABLE)
+  const count = rows[0]?.count ?? 0
+  if (count === 0) return
+  throw new Failure('source', `this user may not read ${count} large objects in ${database}`, {
+    hint: 'grant this user the roles that own them, or write large_objects: omit in the rule file',
+  })
+}
 
 /**
  * Copies large objects under their numbers, where the rules say `large_objects: keep`. Their content may be
@@ -37,14 +60,18 @@ export async function copyLargeObjects(
     }
     return
   }
-  await source.query(
-    `DECLARE pgveil_large_objects NO SCROLL CURSOR FOR
+  const failed = (error: unknown) => {
+    throw serverFailure('source', 'read the large objects', error)
+  }
+  const declare = `
+     DECLARE pgveil_large_objects NO SCROLL CURSOR FOR
      SELECT oid::int8 AS oid, pg_catalog.obj_description(oid, 'pg_largeobject') AS comment
-     FROM pg_catalog.pg_largeobject_metadata ORDER BY oid`,
-  )
+     FROM pg_catalog.pg_largeobject_metadata ORDER BY oid`
+  await source.query(declare).catch(failed)
   await sessions.use(async (target) => {
     for (;;) {
-      const { rows } = await source.query<LargeObject>('FETCH 1000 FROM pgveil_large_objects')
+      const fetch = 'FETCH 1000 FROM pgveil_large_objects'
+      const { rows } = await source.query<LargeObject>(fetch).catch(failed)
       if (rows.length === 0) return
       // One transaction a thousand: each object is a lock, and locks are limited.
       await target.query('BEGIN')

@@ -37,9 +37,9 @@ export class WorkerPool {
    * @throws Failure what the job failed with; `bug` where the worker itself died
    */
   run(job: Job, onProgress: (progress: JobProgress) => void): Promise<JobResult> {
+    if (this.#closed) return Promise.reject(new Failure('interrupted', 'the copy was stopped'))
     const worker = this.#idle.pop() ?? this.#start()
     return new Promise<JobResult>((resolve, reject) => {
-      if (this.#closed) return reject(new Failure('interrupted', 'the copy was stopped'))
       worker.running = { resolve, reject, onProgress }
       worker.child.send({ job } satisfies ToWorker)
     })

@@ -10,6 +10,7 @@ import { showName } from '../postgres/identifiers.ts'
 import type { Emit } from '../report/events.ts'
 import { readCatalog } from '../source/catalog.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
+import { checkLargeObjects } from './large-objects.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
 import { provePlans } from './proofs.ts'
 
@@ -21,18 +22,22 @@ export interface Prepared {
   plans: TablePlan[]
 }
 
+/** Opens the snapshot of a run. The caller closes it. */
+export async function openSource(url: string): Promise<Pick<Prepared, 'source' | 'snapshot'>> {
+  const source = parseEndpoint(url, 'source')
+  return { source, snapshot: await openSnapshot(source) }
+}
+
 /**
- * Opens the snapshot, reads the catalog inside it, resolves the rules and proves them. The caller closes
- * the snapshot.
+ * Reads the catalog inside the snapshot, resolves the rules and proves them.
  *
  * @throws Failure `source`, `config`, `refused`
  */
 export async function prepareSource(
+  { source, snapshot }: Pick<Prepared, 'source' | 'snapshot'>,
   options: CheckOptions & Pick<CopyOptions, 'secret'>,
   emit: Emit,
 ): Promise<Prepared> {
-  const source = parseEndpoint(options.source, 'source')
-  const snapshot = await openSnapshot(source)
   try {
     const catalog = await readCatalog(snapshot.client)
     const plans = await planMasks({
@@ -44,11 +49,13 @@ export async function prepareSource(
       skip: skippedTables(catalog.tables, options),
     })
     await checkReadable(snapshot, plans)
+    if (options.rules.largeObjects === 'keep') {
+      await checkLargeObjects(snapshot.client, snapshot.facts.database)
+    }
     await provePlans(snapshot.client, plans)
     warnAboutSource(catalog, emit)
     return { source, snapshot, catalog, plans }
   } catch (error) {
-    await snapshot.close()
     throw serverFailure('source', `read the catalog of ${source.label}`, error)
   }
 }
@@ -67,7 +74,9 @@ function skippedTables(
   const found = (pattern: string) => {
     const matching = tables.filter((table) => namesTable(pattern, table, byOid))
     if (matching.length === 0)
-      throw new Failure('usage', `${pattern} matches no table of the source`)
+      throw new Failure('usage', `${pattern} matches no table of the source`, {
+        hint: 'write schema.table; * stands for any characters',
+      })
     return matching
   }
   const excluded = exclude.flatMap(found)

@@ -85,7 +85,7 @@ async function fillFixedValues(source: pg.Client, plan: TablePlan): Promise<void
       throw new Failure(
         'refused',
         `${describeColumn(plan.table, column, mask.rule)}: the fixed value is no ${column.typeName} (SQLSTATE ${errorCode(error)})`,
-        { cause: error },
+        { hint: `write a value that PostgreSQL reads as ${column.typeName}`, cause: error },
       )
     }
   }
@@ -145,8 +145,9 @@ async function proveOnSample(source: pg.Client, plan: TablePlan): Promise<void> 
   const checks = plan.table.checks.filter((check) =>
     check.columns.some((column) => masked.has(column)),
   )
+  // Our own masks keep to lengths and NOT NULL by themselves.
   const watched = plan.masks.filter(
-    ({ column }) => column.constrainedDomain || column.maxChars !== undefined || column.notNull,
+    ({ column, rule }) => column.constrainedDomain || rule.mask === 'function',
   )
   if (checks.length === 0 && watched.length === 0) return
 

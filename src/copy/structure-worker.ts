@@ -10,11 +10,18 @@ import type { Structure, StructureAnswer, StructureRequest } from './structure.t
  * that the parent would never give back.
  */
 
+/** Milliseconds for clearing up. */
+const GRACE = 1_000
+
+/** Aborts when nobody waits for the structure any more. */
+const ended = new AbortController()
+
 async function* section(
   request: StructureRequest,
   name: DumpRequest['section'],
 ): AsyncGenerator<Statement> {
-  yield* cutStatements(await dumpStructure({ ...request, section: name }))
+  const { signal } = ended
+  yield* cutStatements(await dumpStructure({ ...request, section: name, signal }))
 }
 
 async function read(request: StructureRequest): Promise<Structure> {
@@ -38,9 +45,14 @@ async function answer(request: StructureRequest): Promise<StructureAnswer> {
 }
 
 process.once('message', (request: StructureRequest) => {
-  void answer(request).then((message) => process.send?.(message, () => process.disconnect()))
+  void answer(request).then((message) => {
+    if (process.connected) process.send?.(message, () => process.connected && process.disconnect())
+  })
 })
 // The parent decides about signals; a terminal sends them to the whole group.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => {})
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+process.on('disconnect', () => {
+  ended.abort()
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), GRACE).unref()
+})

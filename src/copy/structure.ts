@@ -34,7 +34,8 @@ export function readStructure(request: StructureRequest, signal: AbortSignal): P
     execArgv: ['--disable-warning=ExperimentalWarning'],
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
-  const stop = () => child.kill('SIGKILL')
+  // It then ends by itself, once it has cleared its temporary files away.
+  const stop = () => child.connected && child.disconnect()
   if (signal.aborted) stop()
   signal.addEventListener('abort', stop, { once: true })
   const answer = new Promise<Structure>((resolve, reject) => {

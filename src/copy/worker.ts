@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { Failure, toPlainFailure } from '../errors.ts'
-import { openClient } from '../postgres/connect.ts'
+import { openClient, serverFailure } from '../postgres/connect.ts'
 import { clientEncoding, joinSnapshot } from '../source/snapshot.ts'
 import { runJob, type Job } from './job.ts'
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
@@ -16,9 +16,11 @@ let sessions: Promise<[pg.Client, pg.Client]> | undefined
 async function openSessions({ source, target, snapshotId, encoding }: WorkerSetup) {
   const reader = await joinSnapshot(source, snapshotId, encoding)
   const writer = await openClient(target, 'write')
-  await writer.query(
-    `SET client_encoding = '${clientEncoding(encoding)}'; SET synchronous_commit = off; SET session_replication_role = 'origin'`,
-  )
+  await writer
+    .query(`SET client_encoding = '${clientEncoding(encoding)}'; SET synchronous_commit = off`)
+    .catch((error: unknown) => {
+      throw serverFailure('sink', `write to ${target.label}`, error)
+    })
   return [reader, writer] as [pg.Client, pg.Client]
 }
 

@@ -17,7 +17,7 @@ import { openUserFunction } from './masks/user-function.ts'
  * Openers by kind of prepared mask. Workers import this module and nothing of the definitions, which
  * would bring faker and zod into every worker.
  */
-export const OPENERS: ReadonlyMap<string, MaskOpener> = new Map<string, MaskOpener>([
+const OPENERS: ReadonlyMap<string, MaskOpener> = new Map<string, MaskOpener>([
   ['compose', openCompose],
   ['date-shift', openDateShift],
   ['fixed', openFixed],

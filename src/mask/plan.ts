@@ -169,7 +169,8 @@ function domainKey(rule: ColumnRule): string {
 /** What the columns of one domain under one mask have in common. */
 interface Domain {
   maxChars: number | undefined
-  unique: boolean
+  /** A column that must keep its values apart, like `public.contact.email`. */
+  unique: string | undefined
   rows: number
 }
 
@@ -178,12 +179,14 @@ function describeDomains(drafts: TableDraft[]): Map<string, Domain> {
   for (const { plan, masks } of drafts) {
     for (const { column, treatment } of masks) {
       const name = domainKey(treatment.rule)
-      const domain = domains.get(name) ?? { maxChars: undefined, unique: false, rows: 0 }
+      const domain = domains.get(name) ?? { maxChars: undefined, unique: undefined, rows: 0 }
       domains.set(name, domain)
       if (column.maxChars !== undefined) {
         domain.maxChars = Math.min(domain.maxChars ?? Infinity, column.maxChars)
       }
-      domain.unique ||= needsDistinct(plan.table, column)
+      if (needsDistinct(plan.table, column)) {
+        domain.unique ??= `${showName(plan.table)}.${showIdentifier(column.name)}`
+      }
       domain.rows += mostRows(plan.table)
     }
   }
@@ -197,6 +200,14 @@ function needsDistinct(table: Table, column: Column): boolean {
 /** A bound that holds without counting: statistics may be old. */
 function mostRows(table: Table): number {
   return table.isHeap ? table.pages * ROWS_PER_PAGE : Math.max(table.estimatedRows * 2, 1_000_000)
+}
+
+/** Where a mask is prepared for. */
+interface MaskSite {
+  table: Table
+  column: Column
+  rule: ColumnRule
+  domain: Domain
 }
 
 async function prepareTable(
@@ -219,7 +230,7 @@ async function prepareTable(
     const { rule } = treatment
     const name = domainOf(rule)
     const domain = domains.get(domainKey(rule)) as Domain
-    const prepared = await prepare(table, column, rule, () =>
+    const prepared = await prepare({ table, column, rule, domain }, () =>
       definition.prepare({
         options: {
           ...resolveOptions(rule, request.rules.path),
@@ -227,7 +238,7 @@ async function prepareTable(
         },
         type: typeClass,
         maxChars: domain.maxChars,
-        unique: domain.unique,
+        unique: domain.unique !== undefined,
         rows: domain.rows,
         locale: request.rules.locale,
         encodable: request.encodable,
@@ -264,16 +275,20 @@ function resolveOptions(rule: ColumnRule, rulesPath: string): Record<string, unk
 }
 
 async function prepare(
-  table: Table,
-  column: Column,
-  rule: ColumnRule,
+  { table, column, rule, domain }: MaskSite,
   run: () => PreparedMask | Promise<PreparedMask>,
 ): Promise<PreparedMask> {
   try {
     return await run()
   } catch (error) {
     if (!(error instanceof Failure)) throw error
-    throw new Failure(error.kind, `${describeColumn(table, column, rule)}: ${error.message}`, {
+    const own = `${showName(table)}.${showIdentifier(column.name)}`
+    const shared =
+      domain.unique === undefined || domain.unique === own
+        ? ''
+        : ` (${domain.unique}, in the same domain, is unique)`
+    const what = `${describeColumn(table, column, rule)}: ${error.message}${shared}`
+    throw new Failure(error.kind, what, {
       ...(error.hint && { hint: error.hint }),
       cause: error,
     })

@@ -36,13 +36,3 @@ export const MASKS: ReadonlyMap<string, MaskDefinition> = new Map(
     definition,
   ]),
 )
-
-/**
- * The domain that a mask's columns belong to where the rule file names none. Masks whose values must agree
- * within a row share one, and with it `MaskRequest.key`; lengths and row counts stay per mask.
- */
-export function defaultDomain(maskName: string): string {
-  return /^location\.(city|zipCode|state)$/.test(maskName) ? 'location' : maskName
-}
-
-export { OPENERS, openMask } from './open.ts'

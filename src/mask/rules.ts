@@ -127,7 +127,11 @@ function largeObjectsOf(
 function parseTables(reading: RuleReading, entry: Entry | undefined): TableRule[] {
   const { file, problems } = reading
   if (!entry) {
-    problems.add(file.place(file.root), 'tables is missing')
+    problems.add(
+      file.place(file.root),
+      'tables is missing',
+      'write tables: with a rule for each table',
+    )
     return []
   }
   if (nullText(entry.value) !== undefined) return []

@@ -2,7 +2,6 @@ import { Failure } from '../errors.ts'
 import type { Catalog, Column, ForeignKey, Table } from '../postgres/catalog.ts'
 import { showIdentifier, showName } from '../postgres/identifiers.ts'
 import type { TableDecision } from './match.ts'
-import { defaultDomain } from './registry.ts'
 import { formatPlace, type ColumnRule } from './rules.ts'
 
 /** What happens to one column. */
@@ -178,4 +177,12 @@ function sameMask(a: ColumnRule, b: ColumnRule): boolean {
 /** Columns of one domain give equal originals equal masks; without a name, a mask has its own. */
 export function domainOf(rule: ColumnRule): string {
   return rule.domain ?? defaultDomain(rule.mask)
+}
+
+/**
+ * The domain that a mask's columns belong to where the rule file names none. Masks whose values must agree
+ * within a row share one, and with it `MaskRequest.key`; lengths and row counts stay per mask.
+ */
+export function defaultDomain(maskName: string): string {
+  return /^location\.(city|zipCode|state)$/.test(maskName) ? 'location' : maskName
 }

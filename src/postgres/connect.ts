@@ -63,6 +63,10 @@ const SESSION = [
   'SET statement_timeout = 0',
   'SET lock_timeout = 0',
   'SET idle_in_transaction_session_timeout = 0',
+  'SET idle_session_timeout = 0',
+  'SET array_nulls = on',
+  // version 17 and later
+  `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`,
 ]
 
 /**
@@ -93,7 +97,7 @@ export async function openClient(endpoint: Endpoint, purpose: string): Promise<p
 }
 
 function connectFailure(endpoint: Endpoint, error: unknown): Failure {
-  const code = errorCode(error)
+  const code = errorCode(error) || (asksForPassword(error) ? NO_PASSWORD : '')
   const reason =
     CONNECT_REASONS[code] ?? (error instanceof Error ? firstLine(error.message) : 'unknown error')
   const hint = CONNECT_HINTS[code]
@@ -103,7 +107,15 @@ function connectFailure(endpoint: Endpoint, error: unknown): Failure {
   })
 }
 
+/** Our code for what pg has none for. */
+const NO_PASSWORD = 'NO_PASSWORD'
+
+function asksForPassword(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('client password must be a')
+}
+
 const CONNECT_REASONS: Readonly<Record<string, string>> = {
+  [NO_PASSWORD]: 'the server asks for a password, and none is given',
   ECONNREFUSED: 'no server answers there',
   ENOTFOUND: 'no such host',
   EAI_AGAIN: 'the host name cannot be looked up',
@@ -117,6 +129,7 @@ const CONNECT_REASONS: Readonly<Record<string, string>> = {
 }
 
 const CONNECT_HINTS: Readonly<Record<string, string>> = {
+  [NO_PASSWORD]: 'put it into the connection string; PGPASSWORD and ~/.pgpass are read too',
   ECONNREFUSED: 'check host and port, and that the server runs and listens there',
   ENOTFOUND: 'check the host name',
   '28P01': 'check user and password; PGPASSWORD and ~/.pgpass are read too',
@@ -140,6 +153,10 @@ function firstLine(text: string): string {
  */
 const TELLS_NO_ROWS = /^(08|0A|25|26|28|3D|3F|40|42|53|54|55|57|58)(?!P17)/
 
+/** Of class XX, like a limit on the length of files. */
+const FILE_TROUBLE =
+  /^could not (extend|write|read|open|fsync|create) (temporary )?file "(base|global|pg_\w+)\//
+
 /** Where a function of the user's raises an error, whose SQLSTATE, message and names it chooses freely. */
 const RAISED_BY_USER = /^(exec_stmt_raise|PLy_elog\w*|throw_tcl_error)$/
 
@@ -151,14 +168,17 @@ const RAISED_BY_USER = /^(exec_stmt_raise|PLy_elog\w*|throw_tcl_error)$/
 export function describeError(error: unknown, side: FailureKind): string {
   const code = errorCode(error)
   if (!(error instanceof Error)) return 'unknown error'
-  if (!/^[0-9A-Z]{5}$/.test(code)) return CONNECT_REASONS[code] ?? firstLine(error.message)
-  const { constraint, column, table, schema, routine, internalQuery } = error as pg.DatabaseError
+  if (!(error instanceof pg.DatabaseError)) {
+    return CONNECT_REASONS[code] ?? firstLine(error.message)
+  }
+  const { constraint, column, table, schema, routine, internalQuery } = error
   if (RAISED_BY_USER.test(routine ?? '') || (internalQuery !== undefined && side === 'source')) {
     return `a function in the database failed (SQLSTATE ${code})`
   }
-  const what = TELLS_NO_ROWS.test(code)
-    ? firstLine(error.message)
-    : (STATES[code] ?? 'the server refuses a value')
+  const what =
+    TELLS_NO_ROWS.test(code) || FILE_TROUBLE.test(error.message)
+      ? firstLine(error.message)
+      : (STATES[code] ?? 'the server refuses a value')
   const where = [
     constraint && `constraint ${constraint}`,
     column && `column ${column}`,
@@ -185,10 +205,14 @@ const STATES: Readonly<Record<string, string>> = {
 
 /**
  * Wraps whatever a server or its connection threw while `doing`, keeping a Failure as it is.
+ *
+ * @throws the error itself where it is a mistake in this program
  */
 export function serverFailure(side: FailureKind, doing: string, error: unknown): Failure {
   if (error instanceof Failure) return error
-  const hint = SERVER_HINTS[errorCode(error)]
+  if (error instanceof TypeError || error instanceof ReferenceError) throw error
+  const noRoom = error instanceof Error && error.message.startsWith('could not extend file "base/')
+  const hint = SERVER_HINTS[noRoom ? '53100' : errorCode(error)]
   return new Failure(side, `cannot ${doing}: ${describeError(error, side)}`, {
     cause: error,
     ...(hint && { hint }),
@@ -196,6 +220,7 @@ export function serverFailure(side: FailureKind, doing: string, error: unknown):
 }
 
 const SERVER_HINTS: Readonly<Record<string, string>> = {
+  '42601': 'is the target older than the source? one that is as new takes all of its structure',
   '42501': 'grant this user the missing right; reading production needs pg_read_all_data',
   '53100': 'free space on the server and run again',
   '53200': 'the server is out of memory',

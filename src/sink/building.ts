@@ -29,7 +29,6 @@ export interface Building {
   localeReplaced: boolean
 }
 
-const SUFFIX = /__building_[0-9a-f]{16}$/
 const BUILDING_COMMENT = 'pgveil: being built'
 const FINISHED_COMMENT = 'pgveil: masked copy'
 const MAX_NAME_BYTES = 63
@@ -38,6 +37,11 @@ function withSuffix(database: string, suffix: string): string {
   let stem = database
   while (Buffer.byteLength(stem + suffix) > MAX_NAME_BYTES) stem = stem.slice(0, -1)
   return stem + suffix
+}
+
+/** What is being built, and what was replaced and is about to be dropped, have names that nobody else gives. */
+function temporaryName(database: string, what: 'building' | 'replaced'): string {
+  return withSuffix(database, `__${what}_${randomBytes(8).toString('hex')}`)
 }
 
 /** The session that makes, renames and drops databases; it holds the lock that says who is alive. */
@@ -63,7 +67,7 @@ export async function createBuilding(
   database: string,
   form: DatabaseForm,
 ): Promise<Building> {
-  const name = withSuffix(database, `__building_${randomBytes(8).toString('hex')}`)
+  const name = temporaryName(database, 'building')
   try {
     await maintenance.query(`SELECT pg_advisory_lock(${lockKey(name)})`)
     const localeReplaced = await createDatabase(maintenance, name, form)
@@ -97,8 +101,8 @@ async function createDatabase(
     await client.query(`${start} ${localeClause(form, major)}`)
     return false
   } catch (error) {
-    // 22023, 42809: the locale is not known here, or does not go with the encoding.
-    if (!['22023', '42809', '42704', '0A000'].includes(errorCode(error))) throw error
+    // The locale is not known here or does not go with the encoding; 42601: an older server knows no providers.
+    if (!['22023', '42809', '42704', '42601', '0A000'].includes(errorCode(error))) throw error
   }
   await client.query(`${start} LC_COLLATE 'C' LC_CTYPE 'C'`)
   return true
@@ -117,45 +121,74 @@ function localeClause(form: DatabaseForm, targetMajor: number): string {
   return clauses.join(' ')
 }
 
-/** Drops a database whoever is connected to it; no error where it is not there. */
+/**
+ * Drops a database whoever is connected to it; no error where it is not there.
+ *
+ * @throws Failure `sink`
+ */
 export async function dropDatabase(maintenance: pg.Client, name: string): Promise<void> {
-  await maintenance.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
+  try {
+    await maintenance.query(`DROP DATABASE IF EXISTS ${quoteIdentifier(name)} WITH (FORCE)`)
+  } catch (error) {
+    throw serverFailure('sink', `drop database ${name}`, error)
+  }
 }
 
 /**
- * Drops building databases whose run is dead: pgveil's name, and nobody holds their lock.
+ * Drops building databases of this user whose run is dead: pgveil's name, and nobody holds their lock.
  *
  * @returns their names
  */
 export async function dropStale(maintenance: pg.Client): Promise<string[]> {
-  const { rows } = await maintenance.query<{ name: string; comment: string | null }>(`
-    SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS comment
-    FROM pg_catalog.pg_database WHERE datname LIKE '%\\_\\_building\\_%'`)
-  const dropped: string[] = []
-  for (const { name, comment } of rows) {
-    if (!SUFFIX.test(name) || !(comment ?? BUILDING_COMMENT).startsWith('pgveil: ')) continue
-    const { rows: locks } = await maintenance.query<{ free: boolean }>(
-      `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
-    )
-    if (!locks[0]?.free) continue
-    await dropDatabase(maintenance, name)
-    await maintenance.query(`SELECT pg_advisory_unlock(${lockKey(name)})`)
-    dropped.push(name)
+  try {
+    const { rows } = await maintenance.query<{ name: string; comment: string | null }>(`
+      SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS comment
+      FROM pg_catalog.pg_database
+      WHERE datname ~ '__(building|replaced)_[0-9a-f]{16}$' AND pg_catalog.pg_has_role(datdba, 'USAGE')`)
+    const dropped: string[] = []
+    for (const { name, comment } of rows) {
+      const isBuilding = name.includes('__building_')
+      if (isBuilding && !(comment ?? BUILDING_COMMENT).startsWith('pgveil: ')) continue
+      const { rows: locks } = await maintenance.query<{ free: boolean }>(
+        `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
+      )
+      if (!locks[0]?.free) continue
+      await dropDatabase(maintenance, name)
+      await maintenance.query(`SELECT pg_advisory_unlock(${lockKey(name)})`)
+      dropped.push(name)
+    }
+    return dropped
+  } catch (error) {
+    throw serverFailure('sink', 'drop what killed runs have left on the target', error)
   }
-  return dropped
 }
 
-export type Occupant = 'none' | 'pgveil' | 'foreign'
+/** A database that is there already. */
+export interface Occupant {
+  /** pgveil made it, as a finished copy. */
+  isCopy: boolean
+  /** This user may rename and drop it. */
+  isOwn: boolean
+}
 
-/** Who made the database that stands where the copy shall go. */
-export async function findOccupant(maintenance: pg.Client, database: string): Promise<Occupant> {
-  const { rows } = await maintenance.query<{ comment: string | null }>(
-    `SELECT pg_catalog.shobj_description(oid, 'pg_database') AS comment
-     FROM pg_catalog.pg_database WHERE datname = $1`,
-    [database],
-  )
-  if (!rows[0]) return 'none'
-  return rows[0].comment?.startsWith(FINISHED_COMMENT) ? 'pgveil' : 'foreign'
+/** The database that stands where the copy shall go; undefined: none. */
+export async function findOccupant(
+  maintenance: pg.Client,
+  database: string,
+): Promise<Occupant | undefined> {
+  const { rows } = await maintenance
+    .query<{ comment: string | null; own: boolean }>(
+      `SELECT pg_catalog.shobj_description(oid, 'pg_database') AS comment,
+              pg_catalog.pg_has_role(datdba, 'USAGE') AS own
+       FROM pg_catalog.pg_database WHERE datname = $1`,
+      [database],
+    )
+    .catch((error: unknown) => {
+      throw serverFailure('sink', 'read the databases of the target', error)
+    })
+  const [found] = rows
+  if (!found) return undefined
+  return { isCopy: found.comment?.startsWith(FINISHED_COMMENT) ?? false, isOwn: found.own }
 }
 
 /** Name under which the database that was in use is kept. */
@@ -165,9 +198,10 @@ export function previousName(database: string): string {
 
 /**
  * Puts the building database in the place of `database`, in one transaction: either both names change or none.
- * Sessions that use the old one are ended. The old one is dropped, or kept under
- * {@link previousName}.
+ * Sessions that use the old one are ended. The old one is dropped, or kept under {@link previousName}
+ * instead of the one that was kept before.
  *
+ * @returns the name under which the old one is kept, if so
  * @throws Failure `sink`
  */
 export async function handOver(
@@ -176,19 +210,18 @@ export async function handOver(
   building: Building,
   database: string,
   keepPrevious: boolean,
-): Promise<void> {
-  const previous = previousName(database)
-  const occupied = (await findOccupant(maintenance, database)) !== 'none'
+  warn: (code: string, message: string) => void,
+): Promise<string | undefined> {
+  const occupied = (await findOccupant(maintenance, database)) !== undefined
+  const aside = keepPrevious ? previousName(database) : temporaryName(database, 'replaced')
   const comment = `${FINISHED_COMMENT}, finished ${new Date().toISOString()}`
   try {
-    if (occupied && (await findOccupant(maintenance, previous)) !== 'none') {
-      await dropDatabase(maintenance, previous)
-    }
+    if (occupied && keepPrevious) await dropDatabase(maintenance, aside)
     await maintenance.query('BEGIN')
     if (occupied) {
       await whileEnding(target, database, () =>
         maintenance.query(
-          `ALTER DATABASE ${quoteIdentifier(database)} RENAME TO ${quoteIdentifier(previous)}`,
+          `ALTER DATABASE ${quoteIdentifier(database)} RENAME TO ${quoteIdentifier(aside)}`,
         ),
       )
     }
@@ -205,7 +238,14 @@ export async function handOver(
     await maintenance.query('ROLLBACK').catch(() => {})
     throw serverFailure('sink', `put the finished copy in the place of ${database}`, error)
   }
-  if (occupied && !keepPrevious) await dropDatabase(maintenance, previous)
+  if (!occupied) return undefined
+  if (keepPrevious) return aside
+  // The copy is in its place, whatever comes now.
+  await dropDatabase(maintenance, aside).catch((error: unknown) => {
+    const reason = error instanceof Failure ? error.message : 'it could not be dropped'
+    warn('replaced-not-dropped', `the database that was replaced is left as ${aside}: ${reason}`)
+  })
+  return undefined
 }
 
 /**

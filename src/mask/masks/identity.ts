@@ -84,43 +84,45 @@ class TextIdentity implements Identity {
     while (end > start && isSpace(bytes[end - 1]!)) end--
     while (start < end && isSpace(bytes[start]!)) start++
     const target = this.#scratch(end - start)
-    this.start = 0
     let at = 0
-    let before = 0
-    for (let i = start; i < end; i++) {
-      const folded = FOLDED[bytes[i]!]!
-      if (folded < 0x80) {
-        if (folded !== 0x20 || before !== 0x20) target[at++] = folded
-        before = folded
-        continue
-      }
-      before = folded
+    let i = start
+    while (i < end) {
       const byte = bytes[i]!
-      const next = i + 1 < end ? bytes[i + 1]! : 0
-      if (byte <= 0xc5 && byte >= 0xc3 && next >= 0x80 && next < 0xc0) {
-        const lower = LOWER_LATIN[((byte - 0xc3) << 6) | (next & 0x3f)]!
-        if (lower !== 0) {
-          target[at] = lower >> 8
-          target[at + 1] = lower
-          at += 2
-          i++
-          continue
-        }
-      }
-      if (byte === 0xe2 && i + 2 < end && isPlainPunctuation(next, bytes[i + 2]!)) {
-        target[at++] = byte
-        target[at++] = next
-        target[at++] = bytes[i + 2]!
-        i += 2
+      if (byte < 0x80) {
+        const folded = FOLDED[byte]!
+        target[at] = folded
+        // A run of spaces is written over itself.
+        if (folded !== 0x20 || target[at - 1] !== 0x20) at++
+        i++
         continue
       }
-      this.#readSlowly(bytes, start, end)
-      return
+      const next = i + 1 < end ? bytes[i + 1]! : 0
+      const lower =
+        byte <= 0xc5 && byte >= 0xc3 && next >= 0x80 && next < 0xc0
+          ? LOWER_LATIN[((byte - 0xc3) << 6) | (next & 0x3f)]!
+          : 0
+      if (lower !== 0) {
+        target[at] = lower >> 8
+        target[at + 1] = lower & 0xff
+        at += 2
+        i += 2
+      } else if (byte === 0xe2 && i + 2 < end && isPlainPunctuation(next, bytes[i + 2]!)) {
+        target[at] = byte
+        target[at + 1] = next
+        target[at + 2] = bytes[i + 2]!
+        at += 3
+        i += 3
+      } else {
+        this.#readSlowly(bytes, start, end)
+        return
+      }
     }
+    this.start = 0
     this.end = at
   }
 
   #readSlowly(bytes: Uint8Array, start: number, end: number): void {
+    this.start = 0
     const view = bytes.subarray(start, end)
     if (!isUtf8(view)) {
       this.#scratch(view.length).set(view)

@@ -1,7 +1,16 @@
 import type { Mask, Output } from '../mask.ts'
 import type { Stream } from '../keyed.ts'
 import type { Original } from './identity.ts'
-import { CAPITAL, DIGIT, SMALL, classOf, pick, sameBytes, scrambleText } from './scramble-text.ts'
+import {
+  CAPITAL,
+  DIGIT,
+  SMALL,
+  classOf,
+  pick,
+  sameBytes,
+  scrambleText,
+  readEnds,
+} from './scramble-text.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -114,7 +123,7 @@ function scrambleNumber(
 export function openScrambledJson(original: Original, unicode: boolean, versioned: boolean): Mask {
   const { stream } = original
   const scramble = (bytes: Uint8Array, start: number, end: number, out: Output, text: boolean) => {
-    original.read(bytes, start, end)
+    readEnds(original, bytes, start, end)
     const from = out.length
     for (let i = 0; i < DRAWS; i++) {
       out.length = from

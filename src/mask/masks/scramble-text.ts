@@ -41,6 +41,10 @@ export function pick(kind: number, random: number): number {
   return FIRST[kind]! + (((random & 0xff) * COUNT[kind]!) >> 8)
 }
 
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80
+}
+
 /** Length in bytes of the well-formed UTF-8 sequence at `at`; 0 where there is none. */
 function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at]!
@@ -92,6 +96,18 @@ export function scrambleText(
       i++
       continue
     }
+    const next = i + 1 < end ? bytes[i + 1]! : 0
+    if (byte <= 0xc5 && byte >= 0xc3 && isContinuation(next)) {
+      // U+00C0 to U+017F, whose classes are known: the letters of most of Europe.
+      const kind = classes[((byte & 0x1f) << 6) | (next & 0x3f)]!
+      if (kind !== KEPT) {
+        word = replaced & 3 ? word >>> 8 : stream.next() | 0
+        target[at++] = FIRST[kind]! + (((word & 0xff) * COUNT[kind]!) >> 8)
+        replaced++
+        i += 2
+        continue
+      }
+    }
     const length = sequenceLength(bytes, i, end)
     if (length === 0) {
       target[at++] = QUESTION_MARK
@@ -128,6 +144,32 @@ export function sameBytes(
   return true
 }
 
+/** Bytes from the start and from the end of a long text that seed its random characters. */
+const HEAD = 48
+const TAIL = 16
+const ends = new Uint8Array(HEAD + TAIL)
+
+/**
+ * Reads an original that is to be scrambled. Of a long text only both ends count: equal texts stay equal, and what is
+ * drawn tells nothing of the letters it replaces, whatever it was seeded with.
+ */
+export function readEnds(original: Original, bytes: Uint8Array, start: number, end: number): void {
+  while (end > start && bytes[end - 1] === 0x20) end--
+  while (start < end && bytes[start] === 0x20) start++
+  if (end - start <= HEAD + TAIL) {
+    original.read(bytes, start, end)
+    return
+  }
+  let headEnd = start + HEAD
+  while (headEnd > start && isContinuation(bytes[headEnd]!)) headEnd--
+  let tailStart = end - TAIL
+  while (tailStart < end && isContinuation(bytes[tailStart]!)) tailStart++
+  let at = 0
+  for (let i = start; i < headEnd; i++) ends[at++] = bytes[i]!
+  for (let i = tailStart; i < end; i++) ends[at++] = bytes[i]!
+  original.read(ends, 0, at)
+}
+
 /** {@link scrambleText} seeded by the value itself; drawn anew while nothing changed. */
 export function scrambleValue(
   bytes: Uint8Array,
@@ -137,7 +179,7 @@ export function scrambleValue(
   original: Original,
   unicode: boolean,
 ): void {
-  original.read(bytes, start, end)
+  readEnds(original, bytes, start, end)
   const from = out.length
   for (let i = 0; i < DRAWS; i++) {
     out.length = from

@@ -4,7 +4,8 @@ import { GERMAN_PLACES, UNITED_STATES_PLACES } from '../../../src/mask/locales/f
 import type { Place } from '../../../src/mask/locales/locale.ts'
 import { HUNGARIAN_PLACES } from '../../../src/mask/locales/hungarian-places.ts'
 import { FAMILY_NAMES, MEN, WOMEN } from '../../../src/mask/locales/hungarian-names.ts'
-import { defaultDomain, MASKS } from '../../../src/mask/registry.ts'
+import { MASKS } from '../../../src/mask/registry.ts'
+import { defaultDomain } from '../../../src/mask/treatment.ts'
 import { maskBytes, open, rowOf, testKey } from './masking.ts'
 
 const WORD_MASKS = [

@@ -109,6 +109,7 @@ describe('foreign keys', () => {
     const release: (() => void)[] = []
     const tasks = inPhase(whole, 'foreign-key').map(({ what, foreignKey: key }) => ({
       locks: key?.locks ?? [],
+      after: [],
       run: () => {
         begun.push(what)
         return new Promise<void>((resolve) => release.push(resolve))
@@ -129,6 +130,7 @@ describe('foreign keys', () => {
     const begun: string[] = []
     const tasks = inPhase(whole, 'foreign-key').map(({ what, foreignKey: key }) => ({
       locks: key?.locks ?? [],
+      after: [],
       run: async () => {
         begun.push(what)
         throw new Error('refused')

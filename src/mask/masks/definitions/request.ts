@@ -33,11 +33,12 @@ export function refuseUnique(request: MaskRequest, hint: string): void {
 
 /** @throws Failure `refused`: no masked value is short enough */
 export function refuseLength(request: MaskRequest, least?: number): never {
-  throw new Failure(
-    'refused',
-    `no masked value fits into ${request.maxChars} characters`,
-    least === undefined ? {} : { hint: `the mask needs at least ${least} characters here` },
-  )
+  throw new Failure('refused', `no masked value fits into ${request.maxChars} characters`, {
+    hint:
+      least === undefined
+        ? 'use a mask with shorter values, or null'
+        : `the mask needs at least ${least} characters here`,
+  })
 }
 
 const SNOWMAN = 0x2603
