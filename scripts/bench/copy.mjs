@@ -157,7 +157,8 @@ try {
   await exec(join(bin, 'psql'), [source.href, '-qc', 'VACUUM'])
   // Policies name roles, which belong to the cluster: pg_restore fails without them.
   const { stdout: roles } = await exec(join(bin, 'psql'), [
-    ...[production.url, '-Atc'],
+    production.url,
+    '-Atc',
     "SELECT format('CREATE ROLE %I;', rolname) FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'",
   ])
   if (roles.trim()) await exec(join(bin, 'psql'), [dev.url, '-qc', roles])
@@ -165,6 +166,8 @@ try {
   /** @type {{ copy: Awaited<ReturnType<typeof measureCopy>>, dump: number, relay: number }[]} */
   const results = []
   for (let round = 1; round <= rounds; round++) {
+    // Each of the three makes its database anew.
+    await exec(join(bin, 'psql'), [dev.url, '-qc', 'DROP DATABASE IF EXISTS crm_dev'])
     const copy = await measureCopy(source.href, target.href, { rules: options.rules, jobs })
     const dump = await dumpRestore(bin, source.href, dev.url, directory)
     const relayed = await relay(bin, source.href, dev.url)

@@ -49,15 +49,19 @@ export async function measureCopy(source, target, { rules, jobs }) {
     [
       join(ROOT, 'dist', 'cli.js'),
       'copy',
-      ...['--source', source, '--target', target, '--jobs', String(jobs), '--json'],
-      ...['--rules', rules],
+      `--source=${source}`,
+      `--target=${target}`,
+      `--rules=${rules}`,
+      `--jobs=${jobs}`,
+      '--json',
     ],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   )
   let peak = 0
+  // Looking at all processes takes time that the copy then lacks: not too often.
   const sampler = setInterval(() => {
     peak = Math.max(peak, residentMegabytes(child.pid ?? 0))
-  }, 100)
+  }, 400)
   let output = ''
   child.stdout.on('data', (chunk) => (output += chunk))
   const code = await new Promise((resolve) => child.on('close', resolve))

@@ -119,7 +119,7 @@ class Copy {
     this.#options = options
     this.#signal = signal
     this.#target = parseEndpoint(options.target, 'sink')
-    this.#database = this.#target.config.database ?? this.#target.config.user ?? ''
+    this.#database = this.#target.config.database as string
     this.#emit = (event) => {
       if (event.event === 'warning')
         this.#warnings.push({ code: event.code, message: event.message })

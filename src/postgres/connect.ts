@@ -35,15 +35,23 @@ export function parseEndpoint(url: string, side: Endpoint['side']): Endpoint {
       },
     )
   }
-  return describe({ ...config, port: config.port ?? Number(process.env['PGPORT'] ?? 5432) }, side)
+  const user = config.user ?? process.env['PGUSER']
+  return describe(
+    {
+      ...config,
+      ...(user && { user }),
+      port: config.port ?? Number(process.env['PGPORT'] ?? 5432),
+      database: config.database ?? process.env['PGDATABASE'] ?? user ?? 'postgres',
+    },
+    side,
+  )
 }
 
 function describe(config: pg.ClientConfig, side: Endpoint['side']): Endpoint {
   const user = config.user ? `${encodeURIComponent(config.user)}@` : ''
   const host = config.host ?? process.env['PGHOST'] ?? 'localhost'
-  const database = config.database ?? config.user ?? ''
   const where = host.startsWith('/') ? `localhost${host}` : host
-  return { config, side, label: `postgres://${user}${where}:${config.port}/${database}` }
+  return { config, side, label: `postgres://${user}${where}:${config.port}/${config.database}` }
 }
 
 /** The same server and credentials, another database. */
