@@ -137,6 +137,8 @@ class Copy {
       this.preflight({ reading: true }),
     )
     const { snapshot } = prepared
+    const pool = new WorkerPool(this.#options.jobs)
+    this.#closers.push(() => pool.close())
     const structure = await this.#phase('structure', () =>
       this.#buildStructure(prepared, maintenance, reading as Promise<Structure>),
     )
@@ -146,7 +148,7 @@ class Copy {
     const warn = this.#warn
     await this.#during(sessions.use((client) => createStructure(client, structure.plan, warn)))
 
-    const finished = await this.#phase('rows', () => this.#copyRows(prepared, sessions))
+    const finished = await this.#phase('rows', () => this.#copyRows(prepared, pool, sessions))
     await this.#during(snapshot.close())
 
     const finish: FinishRequest = {
@@ -159,7 +161,7 @@ class Copy {
       warn,
     }
     await this.#phase('constraints', () => buildConstraints(finish))
-    await this.#phase('views', () => refreshViews(prepared.catalog, sessions))
+    await this.#phase('views', () => refreshViews(finish.views, sessions))
     await this.#phase('checks', () => checkBuilding(finish))
     await sessions.close()
     let previous: string | undefined
@@ -275,15 +277,18 @@ class Copy {
     return structure
   }
 
-  async #copyRows(prepared: Prepared, sessions: TargetSessions): Promise<TableEvent[]> {
+  async #copyRows(
+    prepared: Prepared,
+    pool: WorkerPool,
+    sessions: TargetSessions,
+  ): Promise<TableEvent[]> {
     const { source, snapshot, catalog, plans } = prepared
-    const pool = new WorkerPool({
+    pool.connect({
       source,
       target: (this.#building as Building).endpoint,
       snapshotId: snapshot.id,
       encoding: snapshot.facts.encoding,
     })
-    this.#closers.push(() => pool.close())
     const tables = planJobs(plans, this.#options.jobs)
     const finished = await copyRows(tables, pool, this.#options.jobs, this.#emit)
     await pool.close()

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { TablePlan } from '../mask/plan.ts'
-import type { Catalog, Sequence } from '../postgres/catalog.ts'
+import type { Sequence } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import {
   quoteLiteral,
@@ -215,14 +215,21 @@ async function analyze(sessions: TargetSessions, what: string, shown: string): P
     })
 }
 
-/** Fills materialised views from what was copied, never from the source's rows. */
-export async function refreshViews(catalog: Catalog, sessions: TargetSessions): Promise<void> {
-  for (const view of catalog.materializedViews) {
+/**
+ * Fills materialised views from what was copied, never from the source's rows: one after the other, since one may
+ * read another.
+ */
+export async function refreshViews(
+  views: readonly QualifiedName[],
+  sessions: TargetSessions,
+): Promise<void> {
+  for (const view of views) {
     await sessions
       .use((client) => client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`))
       .catch((error: unknown) => {
         throw serverFailure('sink', `refresh the materialized view ${showName(view)}`, error)
       })
+    await analyze(sessions, quoteQualified(view), showName(view))
   }
 }
 
@@ -241,9 +248,6 @@ export async function checkBuilding(request: FinishRequest): Promise<void> {
      WHERE NOT (i.indisvalid AND i.indisready) AND c.relkind = 'i'`,
   )
   if (invalid !== undefined) throw new Failure('sink', `index ${invalid} of the copy is not valid`)
-  for (const view of request.views) {
-    await analyze(sessions, quoteQualified(view), showName(view))
-  }
   // Statistics over several columns are created late, when their tables have been analysed already.
   const tables = await readNames(
     sessions,

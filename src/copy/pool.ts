@@ -22,13 +22,20 @@ interface Worker {
 
 /** Worker processes that run jobs, each one at a time. */
 export class WorkerPool {
-  readonly #setup: WorkerSetup
+  #setup: WorkerSetup | undefined
   readonly #workers: Worker[] = []
   readonly #idle: Worker[] = []
   #closed = false
 
-  constructor(setup: WorkerSetup) {
+  /** Starts `count` workers, so that they are there when there is something to do. */
+  constructor(count: number) {
+    for (let i = 0; i < count; i++) this.#idle.push(this.#start())
+  }
+
+  /** Tells the workers what to work between; comes before the first job. */
+  connect(setup: WorkerSetup): void {
     this.#setup = setup
+    for (const { child } of this.#workers) child.send({ setup } satisfies ToWorker)
   }
 
   /**
@@ -53,7 +60,7 @@ export class WorkerPool {
     })
     const worker: Worker = { child, running: undefined }
     this.#workers.push(worker)
-    child.send({ setup: this.#setup } satisfies ToWorker)
+    if (this.#setup) child.send({ setup: this.#setup } satisfies ToWorker)
     child.on('message', (message) => this.#receive(worker, message as FromWorker))
     child.on('error', () => {})
     child.on('exit', (code, signal) => {

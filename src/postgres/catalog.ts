@@ -39,6 +39,8 @@ export interface Column {
   textOnly: string | undefined
   /** The type as SQL, for casts. */
   sqlType: string
+  /** citext: values that differ in case are equal to the server. */
+  ignoresCase: boolean
   /** A domain with constraints stands over the type. */
   constrainedDomain: boolean
 }

@@ -240,6 +240,7 @@ function toColumn(row: Record<string, unknown>): Column {
     identity: row['identity'] as boolean,
     textOnly: whyTextOnly(row),
     sqlType: row['sql_type'] as string,
+    ignoresCase: type === 'citext',
     constrainedDomain: row['constrained'] as boolean,
   }
 }

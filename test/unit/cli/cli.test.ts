@@ -61,7 +61,7 @@ describe('usage errors', () => {
     [[], 'which command?', 'pgveil --help'],
     [['frobnicate'], 'unknown argument: frobnicate', 'pgveil --help'],
     [['rules'], 'which rules command?', 'pgveil --help'],
-    [['copy', '--sorce', 'x'], 'unknown argument: sorce', 'did you mean source'],
+    [['copy', '--sorce', 'x'], 'unknown argument: sorce', 'did you mean --source'],
     [['copy', '--keep-previos'], 'unknown argument: keep-previos', 'keep-previous'],
     [['copy', '--source'], 'not enough arguments following: source', 'pgveil --help'],
     [['copy', ...URLS, ...URLS], '--source is given more than once', ''],

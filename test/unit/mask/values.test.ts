@@ -111,7 +111,9 @@ describe('null, fixed, hash', () => {
   test('hash', async () => {
     const { of } = await open('hash', { options: { length: 7 } })
     expect(of('x')).toMatch(/^[\da-f]{7}$/)
-    expect(of('X ')).toBe(of('x'))
+    expect(of('X')).not.toBe(of('x'))
+    const { of: folded } = await open('hash', { options: { normalize: true } })
+    expect(folded('X ')).toBe(folded('x'))
     expect((await open('hash', { maxChars: 12 })).of('x')).toHaveLength(12)
     await expect(open('hash', { unique: true, maxChars: 8, rows: 1e6 })).rejects.toThrow('32 bits')
     await expect(open('hash', { options: { length: 20 }, maxChars: 8 })).rejects.toThrow('20')

@@ -12,7 +12,6 @@ import {
   normalizes,
   refuseLength,
   refuseUnique,
-  textIdentity,
 } from './request.ts'
 
 /** Every class of types. */
@@ -103,7 +102,8 @@ function prepareHash(request: MaskRequest): PreparedMask {
     })
   }
   const params: HashParams = {
-    identity: text ? textIdentity(request) : 'raw',
+    // Tokens tell upper case from lower: values count as equal only where a rule says so.
+    identity: text && request.options['normalize'] === true ? 'text' : 'raw',
     length: used,
   }
   return {
@@ -113,7 +113,7 @@ function prepareHash(request: MaskRequest): PreparedMask {
     dictionaries: {},
     reads: [],
     injective,
-    normalizes: text && normalizes(request),
+    normalizes: params.identity === 'text',
     ...(injective && { proof: bitsProof(bits, request.rows) }),
   }
 }
