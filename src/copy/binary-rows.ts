@@ -1,4 +1,4 @@
-import { append, type FrameWriter } from './frames.ts'
+import type { FrameWriter } from './frames.ts'
 import { malformed, MaskedRows, type RowLayout } from './masked-rows.ts'
 
 /** Signature, flags and length of the header extension of COPY's binary format. */
@@ -25,12 +25,12 @@ export class BinaryRows extends MaskedRows {
   protected whole(bytes: Buffer, start: number, end: number): void {
     const at = this.#sawHeader ? start : this.#fileHeader(bytes, start, end)
     if (end - at === 2 && ((bytes[at] as number) << 8) + (bytes[at + 1] as number) === TRAILER) {
-      append(this.writer.out, bytes, at, end)
+      this.writer.out.append(bytes, at, end)
       return
     }
     const tail = this.#maskHead(bytes, at, end)
     if (tail < 0) throw malformed()
-    append(this.writer.out, bytes, tail, end)
+    this.writer.out.append(bytes, tail, end)
   }
 
   protected headOnly(bytes: Buffer, start: number, end: number): number {
@@ -51,7 +51,7 @@ export class BinaryRows extends MaskedRows {
     }
     const length = FILE_HEADER + bytes.readInt32BE(start + 15)
     if (start + length > end) throw malformed()
-    append(this.writer.out, bytes, start, start + length)
+    this.writer.out.append(bytes, start, start + length)
     this.#sawHeader = true
     return start + length
   }
@@ -103,7 +103,7 @@ export class BinaryRows extends MaskedRows {
         if (verdict < 0 || bytes[verdict] !== 1) continue
       }
       const fieldEnd = ends[masked.field] as number
-      append(out, bytes, runStart, start - 4)
+      if (runStart < start - 4) out.append(bytes, runStart, start - 4)
       out.reserve(4)
       const lengthAt = out.length
       out.length += 4
@@ -118,7 +118,7 @@ export class BinaryRows extends MaskedRows {
       masked.count++
       runStart = fieldEnd
     }
-    append(out, bytes, runStart, position)
+    out.append(bytes, runStart, position)
     return position
   }
 }

@@ -19,7 +19,6 @@ import {
   buildConstraints,
   checkBuilding,
   copySequences,
-  refreshViews,
   TargetSessions,
   type FinishRequest,
 } from './finish.ts'
@@ -161,7 +160,6 @@ class Copy {
       warn,
     }
     await this.#phase('constraints', () => buildConstraints(finish))
-    await this.#phase('views', () => refreshViews(finish.views, sessions))
     await this.#phase('checks', () => checkBuilding(finish))
     await sessions.close()
     let previous: string | undefined

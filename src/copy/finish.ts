@@ -119,10 +119,47 @@ export async function buildConstraints(request: FinishRequest): Promise<void> {
       families.attachTask,
       ...foreignKeyTasks(request, families),
       ...analyzeTasks(request, families),
+      viewsTask(request, families),
     ],
     jobs,
   )
   await sessions.use((client) => runStatements(client, inPhase(plan, 'late'), warn))
+  await refreshViews(createdLate(request), sessions)
+}
+
+/** Views that need a key are created after it. */
+function createdLate({ plan, views }: FinishRequest): QualifiedName[] {
+  const late = new Set(inPhase(plan, 'late').map(({ what }) => what))
+  const first = views.findIndex((view) => late.has(`materialized view ${showName(view)}`))
+  // What comes after a late one may read it.
+  return first < 0 ? [] : views.slice(first)
+}
+
+function viewsTask(request: FinishRequest, families: Families): LockingTask {
+  const early = request.views.slice(0, request.views.length - createdLate(request).length)
+  return {
+    locks: [],
+    after: [...families.indexTasks, families.attachTask],
+    run: () => refreshViews(early, request.sessions),
+  }
+}
+
+/**
+ * Fills materialised views from what was copied, never from the source's rows: one after the other, since one may
+ * read another.
+ */
+async function refreshViews(
+  views: readonly QualifiedName[],
+  sessions: TargetSessions,
+): Promise<void> {
+  for (const view of views) {
+    await sessions
+      .use((client) => client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`))
+      .catch((error: unknown) => {
+        throw serverFailure('sink', `refresh the materialized view ${showName(view)}`, error)
+      })
+    await analyze(sessions, quoteQualified(view), showName(view))
+  }
 }
 
 /** The index tasks of each table and its partitions, which foreign keys and statistics wait for. */
@@ -213,24 +250,6 @@ async function analyze(sessions: TargetSessions, what: string, shown: string): P
     .catch((error: unknown) => {
       throw serverFailure('sink', `analyze ${shown}`, error)
     })
-}
-
-/**
- * Fills materialised views from what was copied, never from the source's rows: one after the other, since one may
- * read another.
- */
-export async function refreshViews(
-  views: readonly QualifiedName[],
-  sessions: TargetSessions,
-): Promise<void> {
-  for (const view of views) {
-    await sessions
-      .use((client) => client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`))
-      .catch((error: unknown) => {
-        throw serverFailure('sink', `refresh the materialized view ${showName(view)}`, error)
-      })
-    await analyze(sessions, quoteQualified(view), showName(view))
-  }
 }
 
 /**

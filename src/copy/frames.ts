@@ -67,14 +67,3 @@ export class FrameWriter {
     return !this.#full
   }
 }
-
-/** Appends `bytes[start, end)` to `out`: a loop for short runs, where a call costs more than the bytes. */
-export function append(out: Output, bytes: Uint8Array, start: number, end: number): void {
-  const count = end - start
-  out.reserve(count)
-  const target = out.bytes
-  let at = out.length
-  if (count <= 96) for (let i = start; i < end; i++) target[at++] = bytes[i] as number
-  else target.set(bytes.subarray(start, end), at)
-  out.length += count
-}

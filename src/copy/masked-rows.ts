@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts'
 import { type Mask, Output, type Row } from '../mask/mask.ts'
 import type { RowConsumer } from '../postgres/copy-out.ts'
-import { append, type FrameWriter } from './frames.ts'
+import type { FrameWriter } from './frames.ts'
 
 /**
  * How the fields of a row lie on the wire: first the conditions (dropped again), then the columns that
@@ -93,16 +93,16 @@ export abstract class MaskedRows implements RowConsumer {
   part(chunk: Buffer, start: number, end: number, last: boolean): void {
     this.#count(end - start)
     if (this.#streaming) {
-      append(this.writer.out, chunk, start, end)
+      this.writer.out.append(chunk, start, end)
     } else {
       const gathered = this.#gathered
-      append(gathered, chunk, start, end)
+      gathered.append(chunk, start, end)
       if (this.#huge) {
         if (gathered.length < this.#nextLook && !last) return
         this.#nextLook = gathered.length * 2
         const tail = this.headOnly(gathered.bytes, 0, gathered.length)
         if (tail >= 0) {
-          append(this.writer.out, gathered.bytes, tail, gathered.length)
+          this.writer.out.append(gathered.bytes, tail, gathered.length)
           this.#streaming = true
         } else if (last) {
           throw malformed()

@@ -1,5 +1,5 @@
 import { Output } from '../mask/mask.ts'
-import { append, type FrameWriter } from './frames.ts'
+import type { FrameWriter } from './frames.ts'
 import { malformed, MaskedRows, type RowLayout } from './masked-rows.ts'
 
 const TAB = 0x09
@@ -45,7 +45,7 @@ export class TextRows extends MaskedRows {
     if (bytes[end - 1] !== NEWLINE) throw malformed()
     const tail = this.headOnly(bytes, start, end)
     if (tail < 0) throw malformed()
-    append(this.writer.out, bytes, tail, end)
+    this.writer.out.append(bytes, tail, end)
   }
 
   protected headOnly(bytes: Buffer, start: number, end: number): number {
@@ -66,7 +66,7 @@ export class TextRows extends MaskedRows {
         const verdict = row.start[masked.condition] as number
         if (verdict < 0 || row.bytes[verdict] !== 0x74) continue
       }
-      append(out, bytes, runStart, rawStart[masked.field] as number)
+      out.append(bytes, runStart, rawStart[masked.field] as number)
       const mark = out.length
       if (masked.mask(row.bytes, valueStart, row.end[masked.field] as number, out, row)) {
         escapeFrom(out, mark)
@@ -79,7 +79,7 @@ export class TextRows extends MaskedRows {
       masked.count++
       runStart = rawEnd[masked.field] as number
     }
-    append(out, bytes, runStart, tail)
+    out.append(bytes, runStart, tail)
     return tail
   }
 

@@ -56,6 +56,7 @@ const OPEN = 0x7b
 const CLOSE = 0x7d
 const COMMA = 0x2c
 const EQUALS = 0x3d
+const NULL_TEXT = Buffer.from('NULL')
 
 /**
  * Text form (PostgreSQL documentation, "Array Input and Output Syntax"): `{…}` nested per dimension, maybe
@@ -69,7 +70,7 @@ function textArrayMask(element: Mask): Mask {
     if (bytes[position] === 0x5b) {
       while (position < end && bytes[position] !== EQUALS) position++
       position++
-      copy(bytes, start, position, out)
+      out.append(bytes, start, position)
     }
     while (position < end) {
       const byte = bytes[position] as number
@@ -82,17 +83,11 @@ function textArrayMask(element: Mask): Mask {
       const from = position
       plain.length = 0
       position = readElement(bytes, position, end, plain)
-      if (byte !== QUOTE && isNull(bytes, from, position)) copy(bytes, from, position, out)
+      if (byte !== QUOTE && isNull(bytes, from, position)) out.append(bytes, from, position)
       else writeElement(element, plain, masked, out, row)
     }
     return true
   }
-}
-
-function copy(bytes: Uint8Array, start: number, end: number, out: Output): void {
-  out.reserve(end - start)
-  out.bytes.set(bytes.subarray(start, end), out.length)
-  out.length += end - start
 }
 
 /** Appends the element at `position`, unquoted, to `plain`; returns where it ends. */
@@ -119,7 +114,7 @@ function isNull(bytes: Uint8Array, start: number, end: number): boolean {
 function writeElement(element: Mask, plain: Output, masked: Output, out: Output, row: Row): void {
   masked.length = 0
   if (!element(plain.bytes, 0, plain.length, masked, row)) {
-    copy(Buffer.from('NULL'), 0, 4, out)
+    out.append(NULL_TEXT, 0, NULL_TEXT.length)
     return
   }
   out.reserve(masked.length * 2 + 2)

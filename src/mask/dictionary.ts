@@ -79,11 +79,6 @@ export function buildDictionary(entries: readonly string[]): Dictionary {
 
 /** Appends entry `index` of `dictionary` to `out`. */
 export function appendEntry(out: Output, dictionary: Dictionary, index: number): void {
-  const from = dictionary.offsets[index]!
-  const to = dictionary.offsets[index + 1]!
-  out.reserve(to - from)
-  const target = out.bytes
-  let at = out.length
-  for (let i = from; i < to; i++) target[at++] = dictionary.bytes[i]!
-  out.length = at
+  const { bytes, offsets } = dictionary
+  out.append(bytes, offsets[index]!, offsets[index + 1]!)
 }

@@ -11,6 +11,9 @@ export type { TypeClass } from '../postgres/catalog.ts'
  * worker processes, where it is *opened* as a function over bytes that allocates nothing per value.
  */
 
+/** Longest run that a loop copies faster than the engine does. */
+const LOOP = 96
+
 /** Bytes that masks append to. Grows; never shrinks. */
 export class Output {
   bytes: Buffer
@@ -27,6 +30,17 @@ export class Output {
     const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
     this.bytes.copy(grown, 0, 0, this.length)
     this.bytes = grown
+  }
+
+  /** Appends `source[start, end)`: by a loop where the run is so short that a call costs more than the bytes. */
+  append(source: Uint8Array, start: number, end: number): void {
+    const count = end - start
+    this.reserve(count)
+    const target = this.bytes
+    let at = this.length
+    this.length = at + count
+    if (count <= LOOP) for (let i = start; i < end; i++) target[at++] = source[i]!
+    else target.set(source.subarray(start, end), at)
   }
 }
 

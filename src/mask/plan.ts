@@ -8,7 +8,7 @@ import { matchRules } from './match.ts'
 import type { MaskDefinition, PreparedMask } from './mask.ts'
 import { formatPlace, type ColumnRule, type RuleFile } from './rules.ts'
 import { decideColumns, domainOf, type ColumnTreatment, type TreatedTable } from './treatment.ts'
-import { refuseLostUniqueness } from './uniqueness.ts'
+import { needsDistinct, refuseLostUniqueness } from './uniqueness.ts'
 
 /** One masked column, ready for a worker. Plain data. */
 export interface PlannedMask {
@@ -177,6 +177,7 @@ interface Domain {
 function describeDomains(drafts: TableDraft[]): Map<string, Domain> {
   const domains = new Map<string, Domain>()
   for (const { plan, masks } of drafts) {
+    const masked = new Set(masks.map(({ column }) => column.number))
     for (const { column, treatment } of masks) {
       const name = domainKey(treatment.rule)
       const domain = domains.get(name) ?? { maxChars: undefined, unique: undefined, rows: 0 }
@@ -184,17 +185,13 @@ function describeDomains(drafts: TableDraft[]): Map<string, Domain> {
       if (column.maxChars !== undefined) {
         domain.maxChars = Math.min(domain.maxChars ?? Infinity, column.maxChars)
       }
-      if (needsDistinct(plan.table, column)) {
+      if (needsDistinct(plan.table, column, masked)) {
         domain.unique ??= `${showName(plan.table)}.${showIdentifier(column.name)}`
       }
       domain.rows += mostRows(plan.table)
     }
   }
   return domains
-}
-
-function needsDistinct(table: Table, column: Column): boolean {
-  return table.uniqueIndexes.some((index) => index.columns.includes(column.number))
 }
 
 /** A bound that holds without counting: statistics may be old. */

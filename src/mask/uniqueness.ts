@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts'
+import type { Column, Table, UniqueIndex } from '../postgres/catalog.ts'
 import { showIdentifier } from '../postgres/identifiers.ts'
 import { describeColumn, type PlannedMask, type TablePlan } from './plan.ts'
 
@@ -22,7 +23,7 @@ export function refuseLostUniqueness(plan: TablePlan): void {
         (mask.rule.mask !== 'null' || index.nullsNotDistinct),
     )
     const [mask] = lossy
-    if (!mask || restIsUnique(plan, index.columns)) continue
+    if (!mask || restIsUnique(plan.table, index, lossyColumns(plan))) continue
     throw new Failure(
       'refused',
       `${describeColumn(plan.table, mask.column, mask.rule)}: ${mask.rule.mask} may give two rows one value, but the column stands under unique index ${showIdentifier(index.name)}`,
@@ -36,13 +37,16 @@ function keepsDistinct(mask: PlannedMask): boolean {
   return mask.prepared.injective && mask.condition < 0
 }
 
-/** The columns that stay as they are already tell the rows apart. */
-function restIsUnique(plan: TablePlan, columns: number[]): boolean {
-  const masked = new Set(
+function lossyColumns(plan: TablePlan): Set<number> {
+  return new Set(
     plan.masks.filter((mask) => !keepsDistinct(mask)).map((mask) => mask.column.number),
   )
-  const kept = columns.filter((column) => !masked.has(column))
-  return plan.table.uniqueIndexes.some(
+}
+
+/** The columns of an index that are not `masked` already tell the rows apart. */
+function restIsUnique(table: Table, index: UniqueIndex, masked: ReadonlySet<number>): boolean {
+  const kept = index.columns.filter((column) => !masked.has(column))
+  return table.uniqueIndexes.some(
     (other) =>
       !other.isExclusion &&
       !other.isPartial &&
@@ -50,8 +54,15 @@ function restIsUnique(plan: TablePlan, columns: number[]): boolean {
       other.columns.length > 0 &&
       other.columns.every((column) => kept.includes(column)) &&
       other.columns.every((number) =>
-        plan.table.columns.some((column) => column.number === number && column.notNull),
+        table.columns.some((column) => column.number === number && column.notNull),
       ),
+  )
+}
+
+/** Whether some unique index holds only while the masks of this column keep values apart. */
+export function needsDistinct(table: Table, column: Column, masked: ReadonlySet<number>): boolean {
+  return table.uniqueIndexes.some(
+    (index) => index.columns.includes(column.number) && !restIsUnique(table, index, masked),
   )
 }
 

@@ -43,7 +43,7 @@ export interface PlanEvent {
 }
 
 export type Phase =
-  'preflight' | 'structure' | 'rows' | 'constraints' | 'views' | 'checks' | 'handover'
+  'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover'
 
 export interface PhaseEvent {
   event: 'phase'

@@ -35,8 +35,7 @@ export const PHASES: Readonly<Record<Phase, string>> = {
   preflight: 'looking at both databases',
   structure: 'building the structure',
   rows: 'copying rows',
-  constraints: 'building indexes and constraints',
-  views: 'refreshing materialized views',
+  constraints: 'building indexes, constraints and views',
   checks: 'checking',
   handover: 'handing over',
 }

@@ -51,6 +51,9 @@ export function appendInteger(out: Output, value: number): void {
 function appendSuffix(out: Output, original: Original, count: number): void {
   const { t0, t1, t2, t3 } = original.hash
   out.reserve(count)
+  const target = out.bytes
+  const from = out.length
+  out.length = from + count
   for (let i = 0; i < count; i++) {
     const bit = i * SUFFIX_BITS
     const index = bit >> 5
@@ -58,7 +61,7 @@ function appendSuffix(out: Output, original: Original, count: number): void {
     const high = index === 0 ? t1 : index === 1 ? t2 : index === 2 ? t3 : 0
     const shift = bit & 31
     const bits = shift === 0 ? low : (low >>> shift) | (high << (32 - shift))
-    out.bytes[out.length++] = BASE_32[bits & 31]!
+    target[from + i] = BASE_32[bits & 31]!
   }
 }
 
@@ -70,10 +73,7 @@ function openPart(
   const { stream } = original
   if ('literal' in part) {
     const literal = Buffer.from(part.literal, 'utf8')
-    return (out) => {
-      out.reserve(literal.length)
-      for (let i = 0; i < literal.length; i++) out.bytes[out.length++] = literal[i]!
-    }
+    return (out) => out.append(literal, 0, literal.length)
   }
   if ('pick' in part) {
     const dictionary = dictionaries[part.pick]!
@@ -87,7 +87,10 @@ function openPart(
   if ('digits' in part) {
     return (out) => {
       out.reserve(part.digits)
-      for (let i = 0; i < part.digits; i++) out.bytes[out.length++] = 0x30 + stream.below(10)
+      const target = out.bytes
+      const from = out.length
+      for (let i = 0; i < part.digits; i++) target[from + i] = 0x30 + stream.below(10)
+      out.length = from + part.digits
     }
   }
   return (out) => appendSuffix(out, original, part.suffix)

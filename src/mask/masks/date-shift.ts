@@ -79,7 +79,7 @@ class Shift {
   readonly #by: number | undefined
   readonly #hash: KeyedHash
   readonly #stream = new Stream()
-  readonly #day = new Uint8Array(4)
+  readonly #day = Buffer.alloc(4)
   readonly #lastDay: number
 
   constructor(key: Uint8Array, { days, by }: DateShiftParams, lastDay: number) {
@@ -106,11 +106,6 @@ class Shift {
   }
 }
 
-function copy(bytes: Uint8Array, start: number, end: number, out: Output): void {
-  out.reserve(end - start)
-  for (let i = start; i < end; i++) out.bytes[out.length++] = bytes[i]!
-}
-
 function int32(bytes: Uint8Array, at: number): number {
   return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!
 }
@@ -135,7 +130,7 @@ function openBinaryTimestamp(shift: Shift): Mask {
     if (high === INFINITE_HIGH[0] || high === INFINITE_HIGH[1]) {
       const low = int32(bytes, start + 4)
       if (low === (high < 0 ? 0 : -1)) {
-        copy(bytes, start, end, out)
+        out.append(bytes, start, end)
         return true
       }
     }
@@ -176,7 +171,7 @@ function readDigits(bytes: Uint8Array, at: number, end: number): number {
 function openText(shift: Shift): Mask {
   return (bytes, start, end, out, row) => {
     if (end - start <= 9 && (bytes[end - 1] === 0x79 || bytes[end - 1] === 0x59)) {
-      copy(bytes, start, end, out)
+      out.append(bytes, start, end)
       return true
     }
     let yearEnd = start
@@ -192,8 +187,8 @@ function openText(shift: Shift): Mask {
       end - start > 3 && bytes[end - 2] === 0x42 && bytes[end - 1] === 0x43 ? BC.length : 0
     const moved = shift.move(daysFromCivil(before ? 1 - year : year, month, day), row)
     const movedBefore = appendDate(out, moved)
-    copy(bytes, yearEnd + 6, end - before, out)
-    if (movedBefore) copy(BC, 0, BC.length, out)
+    out.append(bytes, yearEnd + 6, end - before)
+    if (movedBefore) out.append(BC, 0, BC.length)
     return true
   }
 }

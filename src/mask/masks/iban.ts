@@ -86,8 +86,8 @@ export const openIban: MaskOpener = (prepared): Mask => {
   const secret = prepared.key.subarray(16, 32)
   const digits = new NumeralPermutation(secret, 10)
   const letters = new NumeralPermutation(secret, 26)
-  const iban = new Uint8Array(LONGEST)
-  const numerals = new Uint8Array(LONGEST)
+  const iban = Buffer.alloc(LONGEST)
+  const numerals = Buffer.alloc(LONGEST)
 
   /** Permutes the bytes of the account between `least` and `most`, inner check digits left out. */
   const permute = (
@@ -121,8 +121,7 @@ export const openIban: MaskOpener = (prepared): Mask => {
     permute(length, hungarian, CAPITAL_A, CAPITAL_Z, letters)
     if (hungarian) writeHungarianChecks(iban)
     writeChecks(iban, length)
-    out.reserve(length)
-    for (let i = 0; i < length; i++) out.bytes[out.length++] = iban[i]!
+    out.append(iban, 0, length)
     return true
   }
 }

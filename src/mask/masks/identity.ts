@@ -59,7 +59,7 @@ function isPlainPunctuation(second: number, third: number): boolean {
 
 /** Equal bytes only. */
 class RawIdentity implements Identity {
-  bytes: Uint8Array = new Uint8Array(0)
+  bytes: Uint8Array = Buffer.alloc(0)
   start = 0
   end = 0
 

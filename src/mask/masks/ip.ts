@@ -81,7 +81,7 @@ function hasHost(bytes: Uint8Array, start: number, size: number, prefix: number)
 /** Masks addresses one at a time: the reserved prefix of the family, then bits of the tag. */
 class AddressMask {
   readonly #original: Original
-  readonly #masked: readonly [Uint8Array, Uint8Array] = [new Uint8Array(4), new Uint8Array(16)]
+  readonly #masked: readonly [Uint8Array, Uint8Array] = [Buffer.alloc(4), Buffer.alloc(16)]
 
   constructor(original: Original) {
     this.#original = original
@@ -155,9 +155,8 @@ function openBinary(mask: AddressMask): Mask {
   return (bytes, start, _end, out) => {
     const size = bytes[start] === FAMILY_6 ? 16 : 4
     const masked = mask.ofAddress(bytes, start + BINARY_HEADER, size, bytes[start + 1]!)
-    out.reserve(BINARY_HEADER + size)
-    for (let i = 0; i < BINARY_HEADER; i++) out.bytes[out.length++] = bytes[start + i]!
-    for (let i = 0; i < size; i++) out.bytes[out.length++] = masked[i]!
+    out.append(bytes, start, start + BINARY_HEADER)
+    out.append(masked, 0, size)
     return true
   }
 }

@@ -112,7 +112,7 @@ function openWide(key: Uint8Array, { ranges }: KeyParams, codec: Codec): Mask {
  */
 function openUuid(key: Uint8Array, codec: Codec): Mask {
   const aes = new Aes(key)
-  const uuid = new Uint8Array(16)
+  const uuid = Buffer.alloc(16)
   const view = new DataView(uuid.buffer)
   return (bytes, start, end, out) => {
     readUuid(bytes, start, end, codec, uuid)
@@ -136,10 +136,10 @@ function openUuid(key: Uint8Array, codec: Codec): Mask {
 function openText(key: Uint8Array): Mask {
   const digits = new NumeralPermutation(key, 10)
   const letters = new NumeralPermutation(key, LETTERS)
-  let numerals: Uint8Array = new Uint8Array(64)
+  let numerals: Uint8Array = Buffer.alloc(64)
   return (bytes, start, end, out) => {
     const length = end - start
-    if (numerals.length < length) numerals = new Uint8Array(length * 2)
+    if (numerals.length < length) numerals = Buffer.alloc(length * 2)
     let count = 0
     for (let i = start; i < end; i++) {
       const byte = bytes[i]!

@@ -121,7 +121,7 @@ function openSmallNoise(
   codec: Codec,
   [size, least, greatest]: readonly [number, number, number],
 ): Mask {
-  const seed = new Uint8Array(8)
+  const seed = Buffer.alloc(8)
   return (bytes, start, end, out) => {
     const value = readSmallInteger(bytes, start, end, codec)
     if (value === 0 && shares) {
@@ -152,7 +152,7 @@ function writeWide(target: Uint8Array, high: number, low: number): void {
 /** A number of 64 bits after noise; the seed is that of the same value in a smaller type. */
 function moveWide(noise: Noise, seed: DataView, value: bigint, scale: number): bigint {
   seed.setBigInt64(0, value, true)
-  noise.seed(new Uint8Array(seed.buffer), 8)
+  noise.seed(Buffer.from(seed.buffer), 8)
   const magnitude = value < 0n ? -value : value
   // Money keeps its number of digits, for its text keeps its separators.
   const limit = value < 0n ? -LEAST_INT8 : MOST_INT8
@@ -209,7 +209,7 @@ const MOST_FLOAT4 = 3.4028234663852886e38
 
 function openFloatNoise(noise: Noise, shares: boolean, codec: Codec, single: boolean): Mask {
   const seed = new DataView(new ArrayBuffer(8))
-  const seedBytes = new Uint8Array(seed.buffer)
+  const seedBytes = Buffer.from(seed.buffer)
   const most = single ? MOST_FLOAT4 : Number.MAX_VALUE
   return (bytes, start, end, out) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset + start, end - start)
@@ -240,8 +240,7 @@ function openNumericNoise(noise: Noise, shares: boolean, codec: Codec): Mask {
   return (bytes, start, end, out) => {
     const read = readNumeric(bytes, start, end, codec)
     if (read === undefined) {
-      out.reserve(end - start)
-      for (let i = start; i < end; i++) out.bytes[out.length++] = bytes[i]!
+      out.append(bytes, start, end)
       return true
     }
     const { unscaled, scale } = read

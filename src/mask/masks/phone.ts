@@ -22,8 +22,8 @@ export interface PhoneParams {
 const ZERO = 0x30
 
 function append(out: Output, prefix: Uint8Array, numerals: Uint8Array, count: number): void {
-  out.reserve(prefix.length + count)
-  for (let i = 0; i < prefix.length; i++) out.bytes[out.length++] = prefix[i]!
+  out.append(prefix, 0, prefix.length)
+  out.reserve(count)
   for (let i = 0; i < count; i++) out.bytes[out.length++] = ZERO + numerals[i]!
 }
 
@@ -40,7 +40,7 @@ export const openPhone: MaskOpener = (prepared): Mask => {
     Buffer.from(prefix, 'latin1'),
   )
   const country = Buffer.from(numbering.country, 'latin1')
-  const numerals = new Uint8Array(32)
+  const numerals = Buffer.alloc(32)
 
   const permute = (digits: Uint8Array, start: number, end: number, count: number): void => {
     numerals.fill(0, 0, count)

@@ -32,8 +32,7 @@ export const openFixed: MaskOpener = (prepared, type, codec): Mask => {
       ? Buffer.from(binary, 'base64')
       : Buffer.from(text, 'utf8')
   return (_bytes, _start, _end, out) => {
-    out.reserve(value.length)
-    for (let i = 0; i < value.length; i++) out.bytes[out.length++] = value[i]!
+    out.append(value, 0, value.length)
     return true
   }
 }
@@ -45,8 +44,8 @@ const SMALL_X = 0x78
 export const openHash: MaskOpener = (prepared, type, codec): Mask => {
   const { identity, length } = prepared.params as unknown as HashParams
   const original = new Original(prepared.key, identity)
-  const tag = new Uint8Array(16)
-  let decoded: Uint8Array = new Uint8Array(64)
+  const tag = Buffer.alloc(16)
+  let decoded: Uint8Array = Buffer.alloc(64)
   return (bytes, start, end, out) => {
     if (type === 'uuid') {
       readUuid(bytes, start, end, codec, tag)
@@ -60,7 +59,7 @@ export const openHash: MaskOpener = (prepared, type, codec): Mask => {
     const inHex = type === 'bytea' && codec === 'text'
     if (inHex && bytes[start] === BACKSLASH && bytes[start + 1] === SMALL_X) {
       const count = (end - start - 2) >> 1
-      if (decoded.length < count) decoded = new Uint8Array(count * 2)
+      if (decoded.length < count) decoded = Buffer.alloc(count * 2)
       for (let i = 0; i < count; i++) {
         const at = start + 2 + i * 2
         decoded[i] = (hexValue(bytes[at]!) << 4) | hexValue(bytes[at + 1]!)

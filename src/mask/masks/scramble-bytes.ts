@@ -65,7 +65,7 @@ export function writeTag(hash: KeyedHash, target: Uint8Array): void {
 
 /** 122 bits of the tag; version and variant stay, so that the result passes the same checks. */
 export function openScrambledUuid(hash: KeyedHash, codec: Codec): Mask {
-  const uuid = new Uint8Array(16)
+  const uuid = Buffer.alloc(16)
   return (bytes, start, end, out) => {
     readUuid(bytes, start, end, codec, uuid)
     const version = uuid[6]! & 0xf0
@@ -82,13 +82,13 @@ export function openScrambledUuid(hash: KeyedHash, codec: Codec): Mask {
 /** As many random bytes as the original has. */
 export function openScrambledBytea(original: Original, codec: Codec): Mask {
   const { stream } = original
-  let decoded: Uint8Array = new Uint8Array(256)
+  let decoded: Uint8Array = Buffer.alloc(256)
   return (bytes, start, end, out) => {
     const hex = codec === 'text' && bytes[start] === BACKSLASH && bytes[start + 1] === SMALL_X
     let count = end - start
     if (hex) {
       count = (count - 2) >> 1
-      if (decoded.length < count) decoded = new Uint8Array(count * 2)
+      if (decoded.length < count) decoded = Buffer.alloc(count * 2)
       for (let i = 0; i < count; i++) {
         const at = start + 2 + i * 2
         decoded[i] = (hexValue(bytes[at]!) << 4) | hexValue(bytes[at + 1]!)

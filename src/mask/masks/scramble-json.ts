@@ -133,10 +133,6 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
       if (replaced === 0 || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
     }
   }
-  const copy = (bytes: Uint8Array, start: number, end: number, out: Output) => {
-    out.reserve(end - start)
-    for (let i = start; i < end; i++) out.bytes[out.length++] = bytes[i]!
-  }
   return (bytes, start, end, out) => {
     let copied = start
     for (let i = versioned ? start + JSONB_VERSION_BYTES : start; i < end;) {
@@ -144,13 +140,13 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
       if (byte === QUOTE) {
         const after = stringEnd(bytes, i, end)
         if (!isKey(bytes, after, end) && after - i > 2) {
-          copy(bytes, copied, i + 1, out)
+          out.append(bytes, copied, i + 1)
           scramble(bytes, i + 1, after - 1, out, true)
           copied = after - 1
         }
         i = after
       } else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
-        copy(bytes, copied, i, out)
+        out.append(bytes, copied, i)
         const first = i
         while (i < end && isNumberByte(bytes[i]!)) i++
         scramble(bytes, first, i, out, false)
@@ -159,7 +155,7 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
         i++
       }
     }
-    copy(bytes, copied, end, out)
+    out.append(bytes, copied, end)
     return true
   }
 }

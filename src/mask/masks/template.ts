@@ -32,14 +32,13 @@ function dictionariesBehind(
 function openLiteral(text: string): Mask {
   const literal = Buffer.from(text, 'utf8')
   return (_bytes, _start, _end, out) => {
-    out.reserve(literal.length)
-    for (let i = 0; i < literal.length; i++) out.bytes[out.length++] = literal[i]!
+    out.append(literal, 0, literal.length)
     return true
   }
 }
 
 function openTag(original: Original, digits: number): Mask {
-  const tag = new Uint8Array(TAG_BYTES)
+  const tag = Buffer.alloc(TAG_BYTES)
   return (bytes, start, end, out) => {
     original.read(bytes, start, end)
     writeTag(original.hash, tag)

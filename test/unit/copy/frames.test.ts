@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { append, FrameWriter } from '../../../src/copy/frames.ts'
+import { FrameWriter } from '../../../src/copy/frames.ts'
 import { RelayRows } from '../../../src/copy/relay-rows.ts'
 import { Output } from '../../../src/mask/mask.ts'
 import {
@@ -56,7 +56,7 @@ test('a buffer is not written to before the socket gives it back', async () => {
   for (let i = 0; i < 40; i++) {
     const piece = Buffer.alloc(90_000, i)
     wanted.push(piece)
-    append(writer.out, piece, 0, piece.length)
+    writer.out.append(piece, 0, piece.length)
     writer.rowDone()
     if (i % 10 === 9) await new Promise(setImmediate)
   }
@@ -82,8 +82,8 @@ test('drain is told once however many writes wait for it', async () => {
 test.each([0, 1, 95, 96, 97, 5000])('append copies %i bytes', (size) => {
   const out = new Output(4)
   const bytes = Buffer.from(Array.from({ length: size + 2 }, (_, i) => i % 256))
-  append(out, bytes, 1, 1 + size)
-  append(out, bytes, 1, 1 + size)
+  out.append(bytes, 1, 1 + size)
+  out.append(bytes, 1, 1 + size)
   const copied = bytes.subarray(1, 1 + size)
   expect(out.bytes.subarray(0, out.length).equals(Buffer.concat([copied, copied]))).toBe(true)
 })

@@ -178,9 +178,9 @@ describe('without a terminal', () => {
       'pgveil: 0 of 2 tables, 4.0 MB, 1.0 MB/s, public.t 40%',
       'pgveil: public.t: 1,234,567 rows, 12.3 MB, 3.2 s, binary',
       'pgveil: copying rows: done in 7.0 s',
-      'pgveil: building indexes and constraints',
-      'pgveil: still building indexes and constraints, 0:30',
-      'pgveil: still building indexes and constraints, 1:00',
+      'pgveil: building indexes, constraints and views',
+      'pgveil: still building indexes, constraints and views, 0:30',
+      'pgveil: still building indexes, constraints and views, 1:00',
       '',
     ])
     expect(out()).toBe(`copied db/crm → dev/crm in 1:30
