@@ -124,10 +124,15 @@ function columnLabel(table: Table, number: number): string {
 }
 
 function refuseUndecided(undecided: Map<Table, Column[] | 'whole'>, rulesPath: string): void {
-  if (undecided.size === 0) return
+  const oids = new Set([...undecided.keys()].map((table) => table.oid))
+  // What is decided for a parent reaches its partitions and children.
+  const tables = [...undecided]
+    .filter(([table]) => !table.parents.some((parent) => oids.has(parent)))
+    .toSorted(([a], [b]) => (showName(a) < showName(b) ? -1 : 1))
+  if (tables.length === 0) return
   const lines: string[] = []
   let columns = 0
-  for (const [table, missing] of undecided) {
+  for (const [table, missing] of tables) {
     if (missing === 'whole') {
       columns += table.columns.length
       lines.push(`  ${showName(table)}: # keep, omit, or masks for ${table.columns.length} columns`)

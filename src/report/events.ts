@@ -42,8 +42,7 @@ export interface PlanEvent {
   tables: PlannedTable[]
 }
 
-export type Phase =
-  'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover'
+export type Phase = 'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover'
 
 export interface PhaseEvent {
   event: 'phase'
