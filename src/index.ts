@@ -18,7 +18,8 @@ export {
   type PreparedMask,
   type Row,
 } from './mask/mask.ts'
-export { planMasks, type PlannedMask, type PlanRequest, type TablePlan } from './mask/plan.ts'
+export { planMasks, type PlanRequest } from './mask/plan.ts'
+export type { PlannedMask, TablePlan } from './mask/table-plan.ts'
 export {
   parseRules,
   readRules,

@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
-import type { TablePlan } from '../mask/plan.ts'
+import type { TablePlan } from '../mask/table-plan.ts'
 import type { Sequence } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import {

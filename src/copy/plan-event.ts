@@ -1,4 +1,4 @@
-import type { TablePlan } from '../mask/plan.ts'
+import type { TablePlan } from '../mask/table-plan.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { PlanEvent, PlannedColumn, PlannedTable } from '../report/events.ts'
 import { estimateRows, type Prepared } from './prepare.ts'

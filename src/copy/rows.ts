@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import type { TablePlan } from '../mask/plan.ts'
+import type { TablePlan } from '../mask/table-plan.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { Emit, TableEvent } from '../report/events.ts'
 import { copyInSql, truncateSql } from '../sink/copy-sql.ts'

@@ -6,46 +6,10 @@ import { showIdentifier, showName } from '../postgres/identifiers.ts'
 import { deriveKey } from './keyed.ts'
 import { matchRules } from './match.ts'
 import type { MaskDefinition, PreparedMask } from './mask.ts'
-import { formatPlace, type ColumnRule, type RuleFile } from './rules.ts'
+import type { ColumnRule, RuleFile } from './rules.ts'
 import { decideColumns, domainOf, type ColumnTreatment, type TreatedTable } from './treatment.ts'
+import { describeColumn, type TablePlan } from './table-plan.ts'
 import { needsDistinct, refuseLostUniqueness } from './uniqueness.ts'
-
-/** One masked column, ready for a worker. Plain data. */
-export interface PlannedMask {
-  column: Column
-  rule: ColumnRule
-  domain: string
-  follows: string | undefined
-  /** Field index in the row as it travels; conditions come first. */
-  field: number
-  /** Index into `conditions`; -1: always masked. */
-  condition: number
-  prepared: PreparedMask
-  /** The class the mask works on: `text` where the value travels as text whatever its type. */
-  typeClass: TypeClass
-}
-
-/** How one table is read, masked and written. Plain data. */
-export interface TablePlan {
-  table: Table
-  rows: 'copied' | 'none'
-  where: string | undefined
-  /** SQL conditions that travel before the columns, and are dropped again. */
-  conditions: string[]
-  /** Columns in the order in which they travel: first those that masks read or replace. */
-  columns: Column[]
-  /** How many of `columns` masks read or replace. */
-  head: number
-  masks: PlannedMask[]
-  treatments: Map<number, ColumnTreatment>
-  codec: 'binary' | 'text'
-  /** Why not binary. */
-  codecReason: string | undefined
-  /** The partitioned table at the top; the table itself where it is no partition. */
-  root: Table
-  /** Masked partition keys move rows: they go in through this partitioned table. */
-  into: Table
-}
 
 export interface PlanRequest {
   rules: RuleFile
@@ -126,11 +90,6 @@ function draftTable(entry: TreatedTable, request: PlanRequest): TableDraft {
     into: table,
   }
   return { plan, masks }
-}
-
-/** For people: `rules.yaml:12:5: public.contact.email`. */
-export function describeColumn(table: Table, column: Column, rule: ColumnRule): string {
-  return `${formatPlace(rule.place)}: ${showName(table)}.${showIdentifier(column.name)}`
 }
 
 function refuseNull(table: Table, column: Column, rule: ColumnRule): void {

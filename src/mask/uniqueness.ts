@@ -1,7 +1,7 @@
 import { Failure } from '../errors.ts'
 import type { Column, Table, UniqueIndex } from '../postgres/catalog.ts'
 import { showIdentifier } from '../postgres/identifiers.ts'
-import { describeColumn, type PlannedMask, type TablePlan } from './plan.ts'
+import { describeColumn, type PlannedMask, type TablePlan } from './table-plan.ts'
 
 /** A unique index whose masks are injective only for values that differ after normalisation. */
 export interface NormalizedKey {

@@ -49,6 +49,8 @@ const SLOW = RULES.replace(
     where: "CASE current_setting('application_name') WHEN 'pgveil read' THEN pg_sleep(0.005) IS NOT NULL ELSE true END"
 `,
 )
+/** Rows are copied once nobody holds this advisory lock of the source. */
+const HELD = SLOW.replace('pg_sleep(0.005)', 'pg_advisory_xact_lock_shared(714)')
 /** For a database of one table. */
 const ONLY_THING = 'version: 1\ntables:\n  thing: keep\n'
 
@@ -703,6 +705,20 @@ describe('databases in the way', () => {
     await query(['target', 'postgres'], 'DROP DATABASE kept__previous')
   })
 
+  test('--keep-previous leaves a database alone that pgveil did not make', async () => {
+    const target = ['target', 'kept'] as const
+    expect(await copy({ target })).toMatchObject({ code: 0 })
+    await query(['target', 'postgres'], 'CREATE DATABASE kept__previous')
+    const before = await databasesOf('target')
+    const result = await copy({ target, args: ['--keep-previous'] })
+    expectPlain(result)
+    expect(result.code).toBe(16)
+    expect(result.stderr).toMatch(/the database kept__previous stands where kept is to be kept/)
+    expect(await databasesOf('target')).toEqual(before)
+    await query(['target', 'postgres'], 'DROP DATABASE kept__previous')
+    await query(['target', 'postgres'], 'DROP DATABASE kept')
+  })
+
   test('--dry-run makes nothing', async () => {
     const before = await databasesOf('target')
     const result = await copy({ args: ['--dry-run'] })
@@ -713,13 +729,17 @@ describe('databases in the way', () => {
 
   test('two runs at once leave each other alone', async () => {
     const target = ['target', 'shared'] as const
-    const slow = copy({ target, rules: SLOW })
+    const holder = new pg.Client(urlOf(['source', 'crm']))
+    await holder.connect()
+    await holder.query('SELECT pg_advisory_lock(714)')
+    const held = copy({ target, rules: HELD })
     await untilCopying(servers.target)
     const building = (await databasesOf('target')).find((line) => line.includes('__building_'))
     expect(building).toBeDefined()
     expect(await copy({ target })).toMatchObject({ code: 0 })
     expect(await databasesOf('target')).toContain(building)
-    expect(await slow).toMatchObject({ code: 0 })
+    await holder.end()
+    expect(await held).toMatchObject({ code: 0 })
     const names = (await databasesOf('target')).filter((line) => line.startsWith('shared'))
     expect(names).toHaveLength(1)
 

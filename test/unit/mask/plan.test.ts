@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { Failure } from '../../../src/errors.ts'
-import { planMasks, type TablePlan } from '../../../src/mask/plan.ts'
+import { planMasks } from '../../../src/mask/plan.ts'
+import type { TablePlan } from '../../../src/mask/table-plan.ts'
 import { MASKS } from '../../../src/mask/registry.ts'
 import { parseRules } from '../../../src/mask/rules.ts'
 import type {
