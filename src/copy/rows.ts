@@ -98,6 +98,7 @@ export async function copyRows(
     const progress = new TableProgress(entry, emit)
     return entry.jobs.map((job) =>
       limit(async () => {
+        progress.begin()
         const result = await pool.run(job, (update) => progress.update(job.id, update))
         const done = progress.finish(job.id, result)
         if (done) finished.push(done)
@@ -126,8 +127,12 @@ class TableProgress {
     this.#emit = emit
   }
 
-  update(job: number, progress: JobProgress): void {
+  /** A job of the table starts; the first one counts. */
+  begin(): void {
     this.#started ||= performance.now()
+  }
+
+  update(job: number, progress: JobProgress): void {
     this.#updates.set(job, progress)
     const all = [...this.#updates.values()]
     this.#emit({

@@ -21,6 +21,9 @@ interface Track {
 /** Counts of the rate's memory: higher follows faster. */
 const SMOOTHING = 0.3
 
+/** Seconds between two events from which a rate can be told. */
+const LEAST_INTERVAL = 0.01
+
 /** What is known of a run from its events so far, for displays. */
 export class Progress {
   phase: Phase | undefined
@@ -92,7 +95,7 @@ export class Progress {
   #advance(event: ProgressEvent): void {
     const track = this.#running.get(event.table)
     const seconds = event.seconds - (track?.last.seconds ?? 0)
-    if (seconds <= 0) {
+    if (seconds < LEAST_INTERVAL) {
       this.#running.set(event.table, { last: event, rate: track?.rate ?? 0 })
       return
     }
