@@ -136,11 +136,12 @@ class Copy {
       this.preflight({ reading: true }),
     )
     const { snapshot } = prepared
-    const pool = new WorkerPool(this.#options.jobs)
-    this.#closers.push(() => pool.close())
     const structure = await this.#phase('structure', () =>
       this.#buildStructure(prepared, maintenance, reading as Promise<Structure>),
     )
+    // Not before the process that read the structure has given its memory back.
+    const pool = new WorkerPool(this.#options.jobs)
+    this.#closers.push(() => pool.close())
     const building = this.#building as Building
     const sessions = new TargetSessions(building.endpoint, structure.plan)
     this.#closers.push(() => sessions.close())
