@@ -137,7 +137,7 @@ class Copy {
     )
     const { snapshot } = prepared
     const structure = await this.#phase('structure', () =>
-      this.#buildStructure(prepared, maintenance, reading as Promise<Structure>),
+      this.#buildStructure(prepared, maintenance, targetFacts.major, reading as Promise<Structure>),
     )
     // Not before the process that read the structure has given its memory back.
     const pool = new WorkerPool(this.#options.jobs)
@@ -251,6 +251,7 @@ class Copy {
   async #buildStructure(
     { snapshot: { facts } }: Prepared,
     maintenance: pg.Client,
+    targetMajor: number,
     reading: Promise<Structure>,
   ): Promise<Structure> {
     for (const name of await dropStale(maintenance)) {
@@ -258,7 +259,7 @@ class Copy {
     }
     this.#building = await createBuilding(maintenance, this.#target, this.#database, {
       ...facts,
-      sourceMajor: facts.major,
+      targetMajor,
     })
     if (this.#building.localeReplaced) {
       this.#warn(

@@ -18,7 +18,8 @@ export interface DatabaseForm {
   localeProvider: string
   locale: string | undefined
   icuRules: string | undefined
-  sourceMajor: number
+  /** Of the server it is made on. */
+  targetMajor: number
 }
 
 /** A database under construction. Nobody uses it before it is handed over. */
@@ -91,14 +92,8 @@ async function createDatabase(
   form: DatabaseForm,
 ): Promise<boolean> {
   const start = `CREATE DATABASE ${quoteIdentifier(name)} TEMPLATE template0 ENCODING ${quoteLiteral(form.encoding)}`
-  const major = Math.floor(
-    Number(
-      (await client.query<{ n: string }>("SELECT current_setting('server_version_num') AS n"))
-        .rows[0]?.n,
-    ) / 10_000,
-  )
   try {
-    await client.query(`${start} ${localeClause(form, major)}`)
+    await client.query(`${start} ${localeClause(form)}`)
     return false
   } catch (error) {
     // The locale is not known here or does not go with the encoding; 42601: an older server knows no providers.
@@ -108,14 +103,14 @@ async function createDatabase(
   return true
 }
 
-function localeClause(form: DatabaseForm, targetMajor: number): string {
+function localeClause(form: DatabaseForm): string {
   const clauses = [`LC_COLLATE ${quoteLiteral(form.collate)} LC_CTYPE ${quoteLiteral(form.ctype)}`]
   if (form.localeProvider === 'i') {
     clauses.push(`LOCALE_PROVIDER icu ICU_LOCALE ${quoteLiteral(form.locale ?? '')}`)
     if (form.icuRules) clauses.push(`ICU_RULES ${quoteLiteral(form.icuRules)}`)
   } else if (form.localeProvider === 'b') {
     clauses.push(`LOCALE_PROVIDER builtin BUILTIN_LOCALE ${quoteLiteral(form.locale ?? 'C')}`)
-  } else if (targetMajor >= 15) {
+  } else if (form.targetMajor >= 15) {
     clauses.push('LOCALE_PROVIDER libc')
   }
   return clauses.join(' ')

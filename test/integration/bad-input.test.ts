@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import { query as queryUrl } from '../fixtures/databases.ts'
 import { runPgveil, type RunResult } from '../fixtures/run-pgveil.ts'
 
 // Whatever is wrong with what a copy is given: it ends with the exit code of its kind, one message, a remedy, and
@@ -74,16 +75,8 @@ function urlOf(address: Address): string {
   return url.href
 }
 
-async function query<T extends pg.QueryResultRow>(address: Address, sql: string): Promise<T[]> {
-  const client = new pg.Client(urlOf(address))
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query<T>(sql)).rows
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
+const query = <T extends pg.QueryResultRow>(address: Address, sql: string): Promise<T[]> =>
+  queryUrl<T>(urlOf(address), sql)
 
 /** Makes a database and fills it. */
 async function make(server: keyof typeof servers, name: string, sql: string): Promise<void> {

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
 import { canaryRules, canarySql, MAGIC, NEEDLES } from '../fixtures/canaries.ts'
+import { query } from '../fixtures/databases.ts'
 import { findIn, formsOf, Searcher } from '../fixtures/find-bytes.ts'
 import {
   isAlive,
@@ -41,17 +42,6 @@ const searcher = new Searcher(NEEDLES)
 
 /** The database of a server by name. */
 const urlOf = (server: Server, database: string) => server.url.replace(/postgres$/, database)
-
-async function query<T extends pg.QueryResultRow>(url: string, sql: string): Promise<T[]> {
-  const client = new pg.Client(url)
-  client.on('error', () => {})
-  await client.connect()
-  try {
-    return (await client.query<T>(sql)).rows
-  } finally {
-    await client.end().catch(() => {})
-  }
-}
 
 let rulesWritten = 0
 function writeRules(text: string): string {

@@ -1,7 +1,7 @@
 import { Failure } from '../../errors.ts'
 import type { Mask, MaskOpener } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
-import { appendHexByte, appendUuid, hexValue, readUuid, writeTag } from './scramble-bytes.ts'
+import { appendHexByte, appendUuid, decodeHex, readUuid, writeTag } from './scramble-bytes.ts'
 
 /** `params` of a prepared mask of kind `fixed`. */
 export interface FixedParams {
@@ -60,10 +60,7 @@ export const openHash: MaskOpener = (prepared, type, codec): Mask => {
     if (inHex && bytes[start] === BACKSLASH && bytes[start + 1] === SMALL_X) {
       const count = (end - start - 2) >> 1
       if (decoded.length < count) decoded = Buffer.alloc(count * 2)
-      for (let i = 0; i < count; i++) {
-        const at = start + 2 + i * 2
-        decoded[i] = (hexValue(bytes[at]!) << 4) | hexValue(bytes[at + 1]!)
-      }
+      decodeHex(bytes, start + 2, count, decoded)
       original.read(decoded, 0, count)
     } else {
       original.read(bytes, start, end)

@@ -7,10 +7,23 @@ const BACKSLASH = 0x5c
 const SMALL_X = 0x78
 
 /** The value of a hexadecimal digit; -1 for any other byte. */
-export function hexValue(byte: number): number {
+function hexValue(byte: number): number {
   if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
   const small = byte | 0x20
   return small >= 0x61 && small <= 0x66 ? small - 0x57 : -1
+}
+
+/** The bytes that `count` pairs of hexadecimal digits at `start` stand for, into the beginning of `target`. */
+export function decodeHex(
+  bytes: Uint8Array,
+  start: number,
+  count: number,
+  target: Uint8Array,
+): void {
+  for (let i = 0; i < count; i++) {
+    const at = start + i * 2
+    target[i] = (hexValue(bytes[at]!) << 4) | hexValue(bytes[at + 1]!)
+  }
 }
 
 /** Appends one byte as two small hexadecimal digits; room must have been made. */
@@ -89,10 +102,7 @@ export function openScrambledBytea(original: Original, codec: Codec): Mask {
     if (hex) {
       count = (count - 2) >> 1
       if (decoded.length < count) decoded = Buffer.alloc(count * 2)
-      for (let i = 0; i < count; i++) {
-        const at = start + 2 + i * 2
-        decoded[i] = (hexValue(bytes[at]!) << 4) | hexValue(bytes[at + 1]!)
-      }
+      decodeHex(bytes, start + 2, count, decoded)
       original.read(decoded, 0, count)
     } else {
       original.read(bytes, start, end)
