@@ -2,10 +2,15 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import yargs from 'yargs'
+import { backupCommand } from './commands/backup.ts'
 import { OPTIONS, type Context, type Io } from './commands/context.ts'
 import { copyCommand } from './commands/copy.ts'
+import { keysCommand } from './commands/keys.ts'
+import { listCommand } from './commands/list.ts'
 import { masksCommand } from './commands/masks.ts'
+import { restoreCommand } from './commands/restore.ts'
 import { rulesCommand } from './commands/rules.ts'
+import { unlockCommand } from './commands/unlock.ts'
 import { didYouMean } from './config/nearest.ts'
 import { lowerFirst } from './config/yaml.ts'
 import { EXIT_CODES, Failure } from './errors.ts'
@@ -17,6 +22,7 @@ import { style } from './report/style.ts'
 export type { Io } from './commands/context.ts'
 
 const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
+const COMMANDS = ['copy', 'backup', 'list', 'restore', 'rules', 'masks', 'keys', 'unlock']
 const WIDEST_HELP = 100
 const HANG_MS = 5_000
 
@@ -49,6 +55,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     io,
     signal: abort.signal,
     report: (options) => (reporter = createReporter({ ...io, ...options, now: clock })),
+    tool: `pgveil ${version()}`,
     cleaning: (what) => (cleaning = what),
   }
   const unlisten = listen(io, abort, () => cleaning, say)
@@ -77,6 +84,11 @@ async function dispatch(argv: readonly string[], context: Context): Promise<stri
     .locale('en')
     .usage('$0 <command>\n\nMasked copies and sealed backups for PostgreSQL.')
     .command(copyCommand(context))
+    .command(backupCommand(context))
+    .command(listCommand(context))
+    .command(restoreCommand(context))
+    .command(keysCommand(context))
+    .command(unlockCommand(context))
     .command(rulesCommand(context))
     .command(masksCommand(context))
     .help('help', 'show this help')
@@ -84,6 +96,8 @@ async function dispatch(argv: readonly string[], context: Context): Promise<stri
     .example('$0 rules check', 'is every column of the source decided?')
     .example('$0 copy --dry-run', 'show the plan, change nothing')
     .example('$0 copy --jobs 4', 'make the copy')
+    .example('$0 backup', 'make a sealed backup')
+    .example('$0 restore --target postgres://…', 'bring the latest back')
     .wrap(Math.min(columns, WIDEST_HELP))
     .epilogue(EPILOGUE)
     .strict()
@@ -106,7 +120,7 @@ function usage(message: string): Failure {
   const near =
     unknown === undefined
       ? undefined
-      : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, ['masks', 'rules', 'copy']))
+      : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, COMMANDS))
   const [line = ''] = message.split('\n', 1)
   return new Failure(
     'usage',
@@ -166,6 +180,7 @@ async function main(): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), {
     stdout: process.stdout,
     stderr: process.stderr,
+    ...(process.stdin.isTTY && { stdin: process.stdin }),
     env: process.env,
     cwd: process.cwd(),
     isTTY: { stdout: process.stdout.isTTY === true, stderr: process.stderr.isTTY === true },

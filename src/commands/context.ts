@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events'
+import type { ReadStream } from 'node:tty'
 import type { Options } from 'yargs'
 import type { Flags } from '../config/layers.ts'
 import { PG_DUMPS, splitList } from '../config/layers.ts'
@@ -9,6 +10,8 @@ import type { Reporter, TextSink } from '../report/reporter.ts'
 export interface Io {
   stdout: TextSink
   stderr: TextSink
+  /** For questions; undefined where nobody can answer. */
+  stdin?: ReadStream
   env: NodeJS.ProcessEnv
   cwd: string
   isTTY: { stdout: boolean; stderr: boolean }
@@ -25,6 +28,8 @@ export interface Context {
   signal: AbortSignal
   /** Makes the reporter of this run; to be called once. */
   report(options: { json: boolean; quiet: boolean; plan: 'full' | 'line' }): Reporter
+  /** This program and its version, for what outlives it. */
+  tool: string
   /** Says what a signal interrupts, for the one who sends a second one. */
   cleaning(what: string): void
 }
@@ -85,9 +90,18 @@ export const OPTIONS = {
     type: 'boolean',
     description: 'source and target may be on one server',
   },
+  store: text('store', 'where backups lie', 'directory or s3://bucket/prefix?region=…'),
   json: { type: 'boolean', default: false, description: 'one JSON event a line on stdout' },
   quiet: { type: 'boolean', default: false, description: 'print errors only' },
 } as const satisfies Record<string, Options>
+
+/** How the user wants the run to be shown. */
+export function reportOptions(args: Readonly<Record<string, unknown>>): {
+  json: boolean
+  quiet: boolean
+} {
+  return { json: args['json'] === true, quiet: args['quiet'] === true }
+}
 
 /** The options {@link OPTIONS} as configuration reads them. */
 export function flagsOf(args: Readonly<Record<string, unknown>>): Flags {
@@ -103,5 +117,6 @@ export function flagsOf(args: Readonly<Record<string, unknown>>): Flags {
     keepPrevious: args['keepPrevious'],
     pgDump: args['pgDump'],
     allowSameServer: args['allowSameServer'],
+    store: args['store'],
   } as Flags
 }

@@ -2,7 +2,9 @@ import { readFile } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
+import type { z } from 'zod'
 import { Failure } from '../errors.ts'
+import { backupSettings, type BackupSettings } from './backup.ts'
 import {
   FILE_SCHEMA,
   fromEnvironment,
@@ -14,6 +16,7 @@ import {
 } from './layers.ts'
 import { Problems } from './problems.ts'
 import type { SecretSource } from './secret.ts'
+import { storeSettings, type StoreSettings } from './store.ts'
 import { checkUrl, expandUrl, hasPassword } from './url.ts'
 import { YamlFile } from './yaml.ts'
 
@@ -42,11 +45,16 @@ export interface Settings {
   replace?: string
   pgDump: PgDump
   allowSameServer: boolean
+  store?: StoreSettings
+  backup?: BackupSettings
   warnings: { code: string; message: string }[]
 }
 
 /** Settings that a command may be unable to do without. */
-export type Needed = 'source' | 'target' | 'rules'
+export type Needed = 'source' | 'target' | 'rules' | 'store' | 'backup'
+
+/** Settings in which what was needed is set. */
+export type Configured<N extends Needed> = Settings & Required<Pick<Settings, N>>
 
 export interface ConfigRequest<N extends Needed> {
   flags: Flags
@@ -64,7 +72,7 @@ export interface ConfigRequest<N extends Needed> {
  */
 export async function loadConfig<N extends Needed>(
   request: ConfigRequest<N>,
-): Promise<Settings & Record<N, string>> {
+): Promise<Configured<N>> {
   const { env, cwd, needs } = request
   const flags = { ...request.flags }
   const environment = { ...env }
@@ -99,15 +107,26 @@ export async function loadConfig<N extends Needed>(
   for (const message of unknownVariables(env, file.variables))
     settings.warnings.push({ code: 'unknown-variable', message })
   requireAll(settings, needs)
-  return settings as Settings & Record<N, string>
+  return settings as Configured<N>
+}
+
+const WHAT: Readonly<Record<Needed, string>> = {
+  source: 'source database',
+  target: 'target database',
+  rules: 'rule file',
+  store: 'store',
+  backup: 'way to seal backups',
 }
 
 function requireAll(settings: Settings, needs: readonly Needed[]): void {
   for (const key of needs) {
     if (settings[key] !== undefined) continue
-    const what = { source: 'source database', target: 'target database', rules: 'rule file' }[key]
-    throw new Failure('usage', `no ${what} is set`, {
-      hint: `use --${key}, PGVEIL_${key.toUpperCase()}, or ${key}: in ${settings.file ?? FILE_NAME}`,
+    const file = settings.file ?? FILE_NAME
+    throw new Failure('usage', `no ${WHAT[key]} is set`, {
+      hint:
+        key === 'backup'
+          ? `describe the keys under backup: in ${file}; pgveil keys init makes a set for a trial`
+          : `use --${key}, PGVEIL_${key.toUpperCase()}, or ${key}: in ${file}`,
     })
   }
 }
@@ -154,7 +173,13 @@ function parseConfig(
   if (!parsed.success)
     file.explain(parsed.error, file.root, Object.keys(FILE_SCHEMA.shape), problems)
   problems.raise()
-  const layer = { ...parsed.data } as Layer
+  const { store, backup, ...rest } = parsed.data as z.output<typeof FILE_SCHEMA>
+  const directory = dirname(path)
+  const layer = {
+    ...rest,
+    ...(store && { store: storeSettings(store, directory) }),
+    ...(backup && { backup: backupSettings(backup, directory) }),
+  } as Layer
   for (const { key, value } of file.entries(file.root) ?? []) {
     if (key !== 'source' && key !== 'target') continue
     const expanded = expandUrl(layer[key] ?? '', env)
@@ -173,10 +198,11 @@ function parseConfig(
     layer[key] = expanded.url
   }
   problems.raise()
-  const directory = dirname(path)
   if (layer.rules !== undefined) layer.rules = resolve(directory, layer.rules)
   if (layer.secret && 'file' in layer.secret)
     layer.secret = { file: resolve(directory, layer.secret.file) }
-  if (layer.secret && 'env' in layer.secret) variables.add(layer.secret.env)
+  for (const secret of [layer.secret, layer.backup?.signingPassphrase]) {
+    if (secret && 'env' in secret) variables.add(secret.env)
+  }
   return { layer, variables }
 }

@@ -1,8 +1,10 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { Failure } from '../errors.ts'
+import { BACKUP_SCHEMA, type BackupSettings } from './backup.ts'
 import { didYouMean } from './nearest.ts'
 import type { SecretSource } from './secret.ts'
+import { parseStore, STORE_SCHEMA, type StoreSettings } from './store.ts'
 import { checkUrl } from './url.ts'
 
 export const PG_DUMPS = ['auto', 'native', 'wasm'] as const
@@ -22,6 +24,8 @@ export interface Layer {
   replace?: string
   pgDump?: PgDump
   allowSameServer?: boolean
+  store?: StoreSettings
+  backup?: BackupSettings
 }
 
 /** Flags as the command line gives them, already typed by yargs. */
@@ -37,6 +41,7 @@ export interface Flags {
   replace?: string | undefined
   pgDump?: PgDump | undefined
   allowSameServer?: boolean | undefined
+  store?: string | undefined
 }
 
 const JOBS = z
@@ -71,6 +76,8 @@ export const FILE_SCHEMA = z.strictObject({
   replace: NAME.optional(),
   pgDump: z.enum(PG_DUMPS).optional(),
   allowSameServer: z.boolean().optional(),
+  store: STORE_SCHEMA.optional(),
+  backup: BACKUP_SCHEMA.optional(),
 })
 
 /** Environment variables by the key they set; PGVEIL_CONFIG and PGVEIL_SECRET are read apart. */
@@ -114,6 +121,11 @@ export function fromFlags(flags: Flags, cwd: string): Layer {
   if (flags.replace !== undefined) layer.replace = flags.replace
   if (flags.pgDump !== undefined) layer.pgDump = flags.pgDump
   if (flags.allowSameServer !== undefined) layer.allowSameServer = flags.allowSameServer
+  if (flags.store !== undefined) {
+    const store = parseStore(flags.store, cwd)
+    if ('problem' in store) throw new Failure('usage', `--store: ${store.problem}`)
+    layer.store = store
+  }
   return layer
 }
 
@@ -131,7 +143,7 @@ export function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Layer {
     nameOf[key] = name
     raw[key] = typed(key, text)
   }
-  const parsed = FILE_SCHEMA.safeParse(raw)
+  const parsed = FILE_SCHEMA.omit({ store: true, backup: true }).safeParse(raw)
   if (!parsed.success) {
     const key = String(parsed.error.issues[0]?.path[0])
     throw new Failure(
@@ -151,12 +163,18 @@ export function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Layer {
   }
   if (layer.rules !== undefined) layer.rules = resolve(cwd, layer.rules)
   if (env['PGVEIL_SECRET']) layer.secret = { env: 'PGVEIL_SECRET' }
+  if (env['PGVEIL_STORE']) {
+    const store = parseStore(env['PGVEIL_STORE'], cwd)
+    if ('problem' in store)
+      throw new Failure('config', `environment variable PGVEIL_STORE: ${store.problem}`)
+    layer.store = store
+  }
   return layer
 }
 
 /** Messages on PGVEIL_ variables that nobody reads: most likely slips of the pen. */
 export function unknownVariables(env: NodeJS.ProcessEnv, used: ReadonlySet<string>): string[] {
-  const known = [...Object.keys(VARIABLES), 'PGVEIL_CONFIG', 'PGVEIL_SECRET']
+  const known = [...Object.keys(VARIABLES), 'PGVEIL_CONFIG', 'PGVEIL_SECRET', 'PGVEIL_STORE']
   return Object.keys(env)
     .filter((name) => name.startsWith('PGVEIL_') && !known.includes(name) && !used.has(name))
     .map((name) => {

@@ -31,6 +31,22 @@ export async function readSecret(
   return Buffer.from(secret, 'utf8')
 }
 
+/**
+ * Reads a passphrase. A line break at its end does not belong to it.
+ *
+ * @throws Failure `key` where it is missing
+ */
+export async function readSecretText(
+  source: SecretSource,
+  env: NodeJS.ProcessEnv,
+): Promise<Buffer> {
+  const where = 'env' in source ? `environment variable ${source.env}` : `file ${source.file}`
+  const text = 'env' in source ? env[source.env] : await readSecretFile(source.file)
+  const secret = text?.replace(/\r?\n$/, '')
+  if (!secret) throw new Failure('key', `cannot read the passphrase: ${where} is not set`)
+  return Buffer.from(secret, 'utf8')
+}
+
 async function readSecretFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8')

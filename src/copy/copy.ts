@@ -1,10 +1,14 @@
+import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
+import { WorkerPool } from '../jobs/pool.ts'
+import type { TablePlan } from '../mask/table-plan.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { showName } from '../postgres/identifiers.ts'
 import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
 import type { CopyReport, Emit, Phase, TableEvent } from '../report/events.ts'
 import {
+  copyComment,
   createBuilding,
   dropDatabase,
   dropStale,
@@ -12,23 +16,24 @@ import {
   openMaintenance,
   type Building,
 } from '../sink/building.ts'
-import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
-import { createStructure } from '../sink/structure.ts'
-import { readServerFacts } from '../source/snapshot.ts'
 import {
   buildConstraints,
   checkBuilding,
-  copySequences,
+  setSequences,
   TargetSessions,
   type FinishRequest,
-} from './finish.ts'
+  type FinishTable,
+} from '../sink/finish.ts'
+import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
+import { createStructure } from '../sink/structure.ts'
+import { readSequences } from '../source/settings.ts'
+import { readServerFacts } from '../source/snapshot.ts'
 import { copyLargeObjects } from './large-objects.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
 import { planEvent } from './plan-event.ts'
-import { WorkerPool } from './pool.ts'
 import { openSource, prepareSource, type Prepared } from './prepare.ts'
 import { refuseOccupant, refuseSameServer } from './refusals.ts'
-import { copyRows, planJobs } from './rows.ts'
+import { copyRows, planJobs, type CopyPool } from './rows.ts'
 import { readStructure, type Structure } from './structure.ts'
 
 /**
@@ -98,6 +103,13 @@ export async function runCopy(
   }
 }
 
+const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
+
+function finishTable({ table, root, rows, where }: TablePlan): FinishTable {
+  const copied = rows === 'copied'
+  return { table, root, complete: copied && where === undefined, empty: !copied }
+}
+
 class Copy {
   readonly #options: CopyOptions
   readonly #signal: AbortSignal
@@ -140,7 +152,7 @@ class Copy {
       this.#buildStructure(prepared, maintenance, targetFacts.major, reading as Promise<Structure>),
     )
     // Not before the process that read the structure has given its memory back.
-    const pool = new WorkerPool(this.#options.jobs)
+    const pool: CopyPool = new WorkerPool(WORKER, this.#options.jobs)
     this.#closers.push(() => pool.close())
     const building = this.#building as Building
     const sessions = new TargetSessions(building.endpoint, structure.plan)
@@ -153,7 +165,7 @@ class Copy {
 
     const finish: FinishRequest = {
       plan: structure.plan,
-      plans: prepared.plans,
+      tables: prepared.plans.map(finishTable),
       views: prepared.catalog.materializedViews,
       sessions,
       jobs: this.#options.jobs,
@@ -173,7 +185,7 @@ class Copy {
         this.#target,
         building,
         this.#database,
-        this.#options.keepPrevious,
+        { keepPrevious: this.#options.keepPrevious, comment: copyComment() },
         warn,
       )
     })
@@ -279,7 +291,7 @@ class Copy {
 
   async #copyRows(
     prepared: Prepared,
-    pool: WorkerPool,
+    pool: CopyPool,
     sessions: TargetSessions,
   ): Promise<TableEvent[]> {
     const { source, snapshot, catalog, plans } = prepared
@@ -292,7 +304,7 @@ class Copy {
     const tables = planJobs(plans, this.#options.jobs)
     const finished = await copyRows(tables, pool, this.#options.jobs, this.#emit)
     await pool.close()
-    await copySequences(snapshot.client, catalog.sequences, sessions)
+    await setSequences(sessions, await readSequences(snapshot.client, catalog))
     await copyLargeObjects(snapshot.client, sessions, catalog, this.#options.rules, this.#warn)
     return finished
   }

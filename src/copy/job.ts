@@ -1,5 +1,6 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
+import type { JobBase, JobProgress } from '../jobs/messages.ts'
 import type { PreparedMask, TypeClass } from '../mask/mask.ts'
 import { openArrayMask } from '../mask/arrays.ts'
 import { openMask } from '../mask/open.ts'
@@ -16,10 +17,7 @@ import { TextRows } from './text-rows.ts'
  * One piece of a copy: one table or a range of its pages, read, masked and written. Plain data that
  * means the same on any machine.
  */
-export interface Job {
-  id: number
-  /** For people. */
-  table: string
+export interface Job extends JobBase {
   copyOut: string
   copyIn: string
   /** Run before `copyIn` in its transaction. */
@@ -46,11 +44,6 @@ export interface JobResult {
   seconds: number
   /** Mask name → values masked. */
   masked: Record<string, number>
-}
-
-export interface JobProgress {
-  rows: number
-  bytes: number
 }
 
 /**

@@ -1,11 +1,10 @@
 import type pg from 'pg'
-import { Failure } from '../errors.ts'
 import type { RuleFile } from '../mask/rules.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { serverFailure } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
+import type { TargetSessions } from '../sink/finish.ts'
 import type { Warn } from '../sink/structure.ts'
-import type { TargetSessions } from './finish.ts'
 
 interface LargeObject {
   oid: string
@@ -14,28 +13,6 @@ interface LargeObject {
 
 /** Bytes of a large object that are in memory at a time. */
 const PIECE = 1024 * 1024
-
-/** pg_read_all_data does not reach large objects: their owners' members read them, and who was granted to. */
-const UNREADABLE = `
-SELECT count(*)::int AS count FROM pg_catalog.pg_largeobject_metadata o
-WHERE pg_catalog.current_setting('lo_compat_privileges') = 'off' AND NOT pg_catalog.pg_has_role(o.lomowner, 'USAGE')
-  AND NOT EXISTS (
-    SELECT FROM pg_catalog.aclexplode(o.lomacl) a WHERE a.privilege_type = 'SELECT'
-      AND CASE a.grantee WHEN 0 THEN true ELSE pg_catalog.pg_has_role(a.grantee, 'USAGE') END)`
-
-/**
- * Checks that this user may read all large objects.
- *
- * @throws Failure `source`
- */
-export async function checkLargeObjects(source: pg.Client, database: string): Promise<void> {
-  const { rows } = await source.query<{ count: number }>(UNREADABLE)
-  const count = rows[0]?.count ?? 0
-  if (count === 0) return
-  throw new Failure('source', `this user may not read ${count} large objects in ${database}`, {
-    hint: 'grant this user the roles that own them, or write large_objects: omit in the rule file',
-  })
-}
 
 /**
  * Copies large objects under their numbers, where the rules say `large_objects: keep`. Their content may be

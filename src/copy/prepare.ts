@@ -10,8 +10,9 @@ import { encodableIn } from '../postgres/encodings.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { Emit } from '../report/events.ts'
 import { readCatalog } from '../source/catalog.ts'
+import { checkReadable } from '../source/readable.ts'
+import { checkLargeObjects } from '../source/large-objects.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
-import { checkLargeObjects } from './large-objects.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
 import { provePlans } from './proofs.ts'
 
@@ -49,9 +50,14 @@ export async function prepareSource(
       encodable: encodableIn(snapshot.facts.encoding),
       skip: skippedTables(catalog.tables, options),
     })
-    await checkReadable(snapshot, plans)
+    const copied = plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table)
+    await checkReadable(snapshot, copied)
     if (options.rules.largeObjects === 'keep') {
-      await checkLargeObjects(snapshot.client, snapshot.facts.database)
+      await checkLargeObjects(
+        snapshot.client,
+        snapshot.facts.database,
+        'write large_objects: omit in the rule file',
+      )
     }
     await provePlans(snapshot.client, plans)
     warnAboutSource(catalog, emit)
@@ -95,51 +101,6 @@ function namesTable(pattern: string, table: Table, byOid: Map<number, Table>): b
     const parent = byOid.get(oid)
     return parent !== undefined && namesTable(pattern, parent, byOid)
   })
-}
-
-/** Missing rights, row-level security and unlogged tables of a standby show here, before anything is made anywhere. */
-async function checkReadable(
-  { client, facts }: Snapshot,
-  plans: readonly TablePlan[],
-): Promise<void> {
-  const { rows } = await client.query<
-    Record<'may' | 'hidden' | 'absent', boolean> & { oid: string }
-  >(
-    `SELECT c.oid::int8 AS oid, pg_catalog.has_table_privilege(c.oid, 'SELECT') AS may,
-            c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner, 'USAGE'))
-              AND NOT (SELECT rolbypassrls OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user) AS hidden,
-            c.relpersistence = 'u' AND pg_catalog.pg_is_in_recovery() AS absent
-     FROM pg_catalog.pg_class c WHERE c.oid = ANY ($1::int8[]::oid[])`,
-    [plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table.oid)],
-  )
-  const nameOf = (oid: string) =>
-    showName((plans.find((plan) => plan.table.oid === Number(oid)) as TablePlan).table)
-  const forbidden = rows.filter((row) => !row.may).map((row) => nameOf(row.oid))
-  if (forbidden.length > 0) {
-    throw new Failure(
-      'source',
-      `this user may not read ${forbidden.join(', ')} in ${facts.database}`,
-      {
-        hint: 'run GRANT pg_read_all_data TO … on the source',
-      },
-    )
-  }
-  const hidden = rows.filter((row) => row.hidden).map((row) => nameOf(row.oid))
-  if (hidden.length > 0) {
-    throw new Failure(
-      'source',
-      `row-level security hides rows of ${hidden.join(', ')} from this user`,
-      {
-        hint: 'run ALTER ROLE … BYPASSRLS on the source, or connect as the owner',
-      },
-    )
-  }
-  const absent = rows.filter((row) => row.absent).map((row) => nameOf(row.oid))
-  if (absent.length > 0) {
-    throw new Failure('source', `a standby has no rows of unlogged tables: ${absent.join(', ')}`, {
-      hint: 'omit them in the rule file, or name the primary as the source',
-    })
-  }
 }
 
 function warnAboutSource(catalog: Catalog, emit: Emit): void {

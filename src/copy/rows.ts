@@ -1,12 +1,16 @@
 import pLimit from 'p-limit'
+import type { JobProgress } from '../jobs/messages.ts'
+import type { WorkerPool } from '../jobs/pool.ts'
 import type { TablePlan } from '../mask/table-plan.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { Emit, TableEvent } from '../report/events.ts'
 import { copyInSql, truncateSql } from '../sink/copy-sql.ts'
 import { copyOutSql, pageRanges, type PageRange } from '../source/copy-sql.ts'
-import type { Job, JobProgress, JobResult } from './job.ts'
-import type { WorkerPool } from './pool.ts'
+import type { Job, JobResult } from './job.ts'
 import { estimateRows } from './prepare.ts'
+import type { CopySetup } from './worker.ts'
+
+export type CopyPool = WorkerPool<CopySetup, Job, JobResult>
 
 /** A table's jobs. */
 interface TableJobs {
@@ -88,7 +92,7 @@ export function codecOf(plan: TablePlan): 'relay' | 'binary' | 'text' {
  */
 export async function copyRows(
   tables: readonly TableJobs[],
-  pool: WorkerPool,
+  pool: CopyPool,
   jobs: number,
   emit: Emit,
 ): Promise<TableEvent[]> {

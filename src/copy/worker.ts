@@ -1,19 +1,28 @@
 import type pg from 'pg'
-import { Failure, toPlainFailure } from '../errors.ts'
-import { openClient, serverFailure } from '../postgres/connect.ts'
+import { serveJobs } from '../jobs/serve.ts'
+import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { clientEncoding, joinSnapshot } from '../source/snapshot.ts'
-import { runJob, type Job } from './job.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import { runJob, type Job, type JobResult } from './job.ts'
 
-/**
- * A worker process: runs the jobs its parent sends, one after the other, over two sessions of its own.
- * It ends when the channel to the parent closes; the servers then end its sessions and roll back.
- */
+/** What a worker needs before its first job. Sent over the IPC channel: passwords never become arguments. */
+export interface CopySetup {
+  source: Endpoint
+  target: Endpoint
+  snapshotId: string
+  encoding: string
+}
 
-let setup: WorkerSetup | undefined
-let sessions: Promise<[pg.Client, pg.Client]> | undefined
+interface Sessions {
+  reader: pg.Client
+  writer: pg.Client
+}
 
-async function openSessions({ source, target, snapshotId, encoding }: WorkerSetup) {
+async function openSessions({
+  source,
+  target,
+  snapshotId,
+  encoding,
+}: CopySetup): Promise<Sessions> {
   const reader = await joinSnapshot(source, snapshotId, encoding)
   const writer = await openClient(target, 'write')
   await writer
@@ -21,36 +30,9 @@ async function openSessions({ source, target, snapshotId, encoding }: WorkerSetu
     .catch((error: unknown) => {
       throw serverFailure('sink', `write to ${target.label}`, error)
     })
-  return [reader, writer] as [pg.Client, pg.Client]
+  return { reader, writer }
 }
 
-function send(message: FromWorker): void {
-  // With a callback, a parent that is gone is no error here: `disconnect` follows.
-  if (process.connected) process.send?.(message, () => {})
-}
-
-async function work(job: Job): Promise<void> {
-  const { id } = job
-  try {
-    if (!setup) throw new Error('a job came before the setup')
-    sessions ??= openSessions(setup)
-    const [source, target] = await sessions
-    const result = await runJob(job, source, target, (progress) => send({ id, progress }))
-    send({ id, result })
-  } catch (error) {
-    if (error instanceof Failure) send({ id, failure: toPlainFailure(error) })
-    else {
-      const stack = error instanceof Error ? error.stack : undefined
-      send({ id, failure: { kind: 'bug', message: `the worker failed on ${job.table}` }, stack })
-    }
-  }
-}
-
-process.on('message', (message: ToWorker) => {
-  if ('setup' in message) setup = message.setup
-  else void work(message.job)
-})
-// The parent decides about signals; a terminal sends them to the whole group.
-process.on('SIGINT', () => {})
-process.on('SIGTERM', () => {})
-process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+serveJobs<CopySetup, Sessions, Job, JobResult>(openSessions, (job, { reader, writer }, progress) =>
+  runJob(job, reader, writer, progress),
+)

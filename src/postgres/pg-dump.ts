@@ -4,8 +4,10 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Failure } from '../errors.ts'
 import type { Endpoint } from './connect.ts'
+import { hiddenFromDump, type DumpWarning } from './pg-dump-hidden.ts'
 import { runNative } from './pg-dump-native.ts'
 import { runWasm, WASM_VERSION } from './pg-dump-wasm.ts'
+import { withoutRestrict } from './statements.ts'
 
 /** Which pg_dump to use; `auto` takes the native one where one is new enough. */
 export type DumperChoice = 'native' | 'wasm' | 'auto'
@@ -23,6 +25,21 @@ export interface DumpRequest {
   /** The server's encoding is SQL_ASCII: bytes come as they are stored, and must be UTF-8. */
   sqlAscii?: boolean
   signal?: AbortSignal
+  /** `masked`, unless told: nothing of owners, privileges, replication and security labels. */
+  what?: 'masked'
+}
+
+/** Asks for everything but tablespaces, whose directories are the server's own. */
+export type FullDumpRequest = Omit<DumpRequest, 'what'> & { what: 'everything' }
+
+export interface FullDump {
+  /**
+   * For pg, and for any psql and server from version 14 on; but subscriptions are for servers no older than
+   * pg_dump, whose options they have.
+   */
+  text: string
+  /** What this user may not see, and is missing. */
+  warnings: DumpWarning[]
 }
 
 /** Where packages put client tools besides PATH; `*` stands for one name. */
@@ -109,43 +126,67 @@ async function probe(directory: string): Promise<(Dumper & { form: 'native' }) |
 const FOOT = 300
 
 /**
- * Reads the structure of a database as plain SQL, as of a snapshot: no rows, no owners, no privileges and
- * no statistics.
+ * Reads the structure of a database as plain SQL, as of a snapshot: no rows and no statistics.
  *
  * @throws Failure `source` where pg_dump or its connection fails
  * @throws the signal's reason where it is aborted
  */
-export async function dumpStructure(request: DumpRequest): Promise<string> {
-  const { endpoint, dumper, signal } = request
+export async function dumpStructure(request: FullDumpRequest): Promise<FullDump>
+export async function dumpStructure(request: DumpRequest): Promise<string>
+export async function dumpStructure(
+  request: DumpRequest | FullDumpRequest,
+): Promise<string | FullDump> {
+  const { endpoint, dumper, signal, sqlAscii, snapshot, section } = request
   const args = dumpArguments(request)
   const outcome =
     dumper.form === 'native'
       ? await runNative(endpoint, dumper.path, args, signal)
       : await runWasm(endpoint, args, signal)
   if ('error' in outcome) throw dumpFailure(endpoint, outcome.error)
-  if (outcome.text.includes('\ufffd') && request.sqlAscii) {
+  const { text } = outcome
+  if (text.includes('\ufffd') && sqlAscii) {
     throw new Failure(
       endpoint.side,
       `the structure of ${endpoint.label} has names or texts that are not UTF-8, in a database of encoding SQL_ASCII`,
     )
   }
-  if (!outcome.text.slice(-FOOT).includes('PostgreSQL database dump complete')) {
+  if (!text.slice(-FOOT).includes('PostgreSQL database dump complete')) {
     throw new Failure(endpoint.side, `pg_dump did not finish the structure of ${endpoint.label}`)
   }
-  return outcome.text
+  if (request.what !== 'everything') return text
+  return { text: portable(text), warnings: await hiddenFromDump(endpoint, snapshot, section) }
 }
 
-function dumpArguments({ snapshot, section, sqlAscii }: DumpRequest): string[] {
+const SET_TIMEOUT = /^SET transaction_timeout = 0;$/m
+const SET_TIMEOUT_IF_KNOWN =
+  "SELECT pg_catalog.set_config('transaction_timeout', '0', false) " +
+  "WHERE EXISTS (SELECT FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout');"
+
+/** A pg_dump of version 17 or newer sets, before all objects, what older servers do not know. */
+function portable(dump: string): string {
+  const text = withoutRestrict(dump)
+  const objects = text.indexOf('\n-- Name: ')
+  const head = objects < 0 ? text : text.slice(0, objects)
+  return head.replace(SET_TIMEOUT, SET_TIMEOUT_IF_KNOWN) + text.slice(head.length)
+}
+
+/** Options of a dump that keeps to structure and leaves behind who may do what, and secrets. */
+const MASKED = [
+  '--no-owner',
+  '--no-privileges',
+  '--no-publications',
+  '--no-subscriptions',
+  '--no-security-labels',
+]
+
+function dumpArguments(request: DumpRequest | FullDumpRequest): string[] {
+  const { snapshot, section, sqlAscii, what } = request
   return [
     '--schema-only',
     `--section=${section}`,
     `--snapshot=${snapshot}`,
     `--encoding=${sqlAscii ? 'SQL_ASCII' : 'UTF8'}`,
-    '--no-owner',
-    '--no-privileges',
-    '--no-publications',
-    '--no-subscriptions',
-    '--no-security-labels',
+    ...(what === 'everything' ? [] : MASKED),
     '--no-tablespaces',
     '--no-password',
     // a table that someone alters is not waited for without end

@@ -18,7 +18,7 @@ export function identifiers(nodes: readonly Node[] | undefined): string[] {
  * `comment on column public.t.a`. Holds names, never any other part of the statement.
  */
 export function describeStatement({ node, kind }: Statement): string {
-  return ofRelation(node) ?? ofTable(node) ?? ofOther(node) ?? kind
+  return ofRelation(node) ?? ofTable(node) ?? ofOther(node) ?? ofRight(node) ?? kind
 }
 
 function shown(names: readonly string[]): string {
@@ -67,7 +67,8 @@ function ofTable(node: Node): string | undefined {
   if (command?.subtype === 'AT_ColumnDefault') {
     return `default of ${relation(table)}.${showIdentifier(command.name ?? '')}`
   }
-  return `${objectType(objtype)} ${relation(table)}`
+  const what = `${objectType(objtype)} ${relation(table)}`
+  return command?.subtype === 'AT_ChangeOwner' ? `owner of ${what}` : what
 }
 
 function part(what: string, name: string | undefined, table: RangeVar | undefined): string {
@@ -112,6 +113,42 @@ function ofOther(node: Node): string | undefined {
   if (!('CommentStmt' in node)) return undefined
   const { objtype, object } = node.CommentStmt
   return `comment on ${objectType(objtype)} ${shown(objectNames(object))}`
+}
+
+/** Statements about who owns, may do, sends and receives what. */
+function ofRight(node: Node): string | undefined {
+  if ('AlterOwnerStmt' in node) {
+    const { objectType: type, object } = node.AlterOwnerStmt
+    return `owner of ${objectType(type)} ${shown(objectNames(object))}`
+  }
+  if ('GrantStmt' in node) {
+    const { objtype, objects } = node.GrantStmt
+    const names = (objects ?? []).map((object) =>
+      'RangeVar' in object ? relation(object.RangeVar) : shown(objectNames(object)),
+    )
+    return `privileges on ${objectType(objtype)} ${names.join(', ')}`
+  }
+  if ('AlterDefaultPrivilegesStmt' in node) {
+    return `default privileges on ${objectType(node.AlterDefaultPrivilegesStmt.action?.objtype)}s`
+  }
+  if ('CreatePublicationStmt' in node)
+    return ofName('publication', node.CreatePublicationStmt.pubname)
+  if ('AlterPublicationStmt' in node)
+    return ofName('publication', node.AlterPublicationStmt.pubname)
+  if ('CreateSubscriptionStmt' in node) {
+    return ofName('subscription', node.CreateSubscriptionStmt.subname)
+  }
+  if ('AlterSubscriptionStmt' in node) {
+    return ofName('subscription', node.AlterSubscriptionStmt.subname)
+  }
+  if ('CreateFdwStmt' in node) return ofName('foreign data wrapper', node.CreateFdwStmt.fdwname)
+  if (!('SecLabelStmt' in node)) return undefined
+  const { objtype, object } = node.SecLabelStmt
+  return `security label on ${objectType(objtype)} ${shown(objectNames(object))}`
+}
+
+function ofName(what: string, name: string | undefined): string {
+  return `${what} ${shown([name ?? ''])}`
 }
 
 /** `OBJECT_MATVIEW` as people write it. */

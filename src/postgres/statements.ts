@@ -94,10 +94,10 @@ function withoutComments(sql: string): string {
 const RESTRICT = /^(?:(?:--[^\n]*)?\r?\n)*\\restrict ([A-Za-z0-9]+)\r?\n/
 
 /**
- * Takes pg_dump's own `\restrict` and `\unrestrict` lines off, which are for psql: the first after the
- * comment at the head, the other, with the same key, at the foot.
+ * A dump as any psql reads it: without pg_dump's own `\restrict` and `\unrestrict` lines, which older ones do not
+ * know; the first stands after the comment at the head, the other, with the same key, at the foot.
  */
-function withoutRestrict(dump: string): string {
+export function withoutRestrict(dump: string): string {
   const match = RESTRICT.exec(dump)
   if (!match) return dump
   const foot = dump.lastIndexOf(`\n\\unrestrict ${match[1]}`)

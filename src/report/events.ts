@@ -3,7 +3,22 @@
  * shown. `--json` prints each as one line; docs/events.md is the contract, additive over versions.
  */
 export type Event =
-  PlanEvent | PhaseEvent | ProgressEvent | TableEvent | WarningEvent | NoteEvent | ReportEvent
+  | PlanEvent
+  | PhaseEvent
+  | ProgressEvent
+  | TableEvent
+  | WarningEvent
+  | NoteEvent
+  | ReportEvent
+  | BackupEvent
+  | RestoreEvent
+  | BackupsEvent
+  | KeySetEvent
+  | KeysEvent
+  | DrillEvent
+  | RewrapEvent
+  | RequestEvent
+  | AnswerEvent
 
 export interface PlannedColumn {
   column: string
@@ -42,7 +57,8 @@ export interface PlanEvent {
   tables: PlannedTable[]
 }
 
-export type Phase = 'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover'
+export type Phase =
+  'open' | 'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover' | 'commit'
 
 export interface PhaseEvent {
   event: 'phase'
@@ -106,6 +122,178 @@ export interface CopyReport {
 export interface ReportEvent {
   event: 'report'
   report: CopyReport
+}
+
+export interface BackupReport {
+  label: string
+  /** The store, for people. */
+  store: string
+  source: string
+  /** Its number in the chain. */
+  sequence: number
+  tables: TableEvent[]
+  rows: number
+  /** Received from the source. */
+  bytes: number
+  /** Objects in the store, and their bytes. */
+  objects: number
+  stored: number
+  seconds: number
+  phases: Partial<Record<Phase, number>>
+  warnings: { code: string; message: string }[]
+}
+
+/** A backup is committed. */
+export interface BackupEvent {
+  event: 'backup'
+  report: BackupReport
+}
+
+export interface RestoreReport {
+  label: string
+  target: string
+  previous?: string
+  tables: TableEvent[]
+  rows: number
+  bytes: number
+  /** What was compared with the manifest, and how much of it: `{ rows: 12, sequences: 3 }`. */
+  compared: Record<string, number>
+  seconds: number
+  phases: Partial<Record<Phase, number>>
+  warnings: { code: string; message: string }[]
+}
+
+/** A backup is restored and in its place. */
+export interface RestoreEvent {
+  event: 'restore'
+  report: RestoreReport
+}
+
+export interface ListedBackup {
+  label: string
+  name: string
+  sequence: number
+  /** When its snapshot was taken: ISO 8601, UTC. */
+  time: string
+  /** Seconds since then. */
+  age: number
+  serverVersion: string
+  tables: number
+  rows: number
+  objects: number
+  /** Bytes in the store. */
+  stored: number
+  /** What the last restore test found; `open`: none has run. */
+  proven: 'pass' | 'fail' | 'incomplete' | 'open'
+  /** Whether the verifier can open it; afterwards only the custodians together. */
+  verifierEnvelope: boolean
+  /** What is wrong with it, with the object that shows it; empty: nothing. */
+  problems: string[]
+}
+
+/** What the store holds. */
+export interface BackupsEvent {
+  event: 'backups'
+  store: string
+  backups: ListedBackup[]
+  /** Labels under which something lies that is no backup. */
+  unfinished: { label: string; objects: number }[]
+}
+
+export interface KeySetFile {
+  path: string
+  /** What it is, for people. */
+  what: string
+  /** Who should have it. */
+  holder: string
+  private: boolean
+}
+
+/** A set of keys for a trial was made. */
+export interface KeySetEvent {
+  event: 'key-set'
+  files: KeySetFile[]
+  /** The section `backup:` of pgveil.yaml. */
+  section: string
+  /** The configuration file that was written. */
+  config?: string
+}
+
+export interface CheckedKey {
+  /** `side offline`, `verifier`, `signer`, `signing key`. */
+  role: string
+  path: string
+  /** Empty where the file could not be read. */
+  fingerprint: string
+  owners: string[]
+  algorithm: string
+  /** ISO 8601, UTC; absent: it never ends. */
+  expires?: string
+  /** Why it cannot be used. */
+  problems: string[]
+  warnings: string[]
+}
+
+/** Every key of the configuration. */
+export interface KeysEvent {
+  event: 'keys'
+  keys: CheckedKey[]
+  /** All that keeps a backup from being made, with the keys' names. */
+  problems: string[]
+  /** What a person should look at, likewise. */
+  warnings: string[]
+}
+
+export interface DrilledSide {
+  side: string
+  passed: boolean
+  /** SHA-256 of the side's half, as the manifest has it. */
+  half: string
+  /** Why it did not pass. */
+  reason?: string
+}
+
+/** Whether the custodians at hand can open a backup. */
+export interface DrillEvent {
+  event: 'drill'
+  label: string
+  sides: DrilledSide[]
+}
+
+/** An envelope was, or would be, written anew. */
+export interface RewrapEvent {
+  event: 'rewrap'
+  label: string
+  side: string
+  /** `current`: it is for these keys already. */
+  state: 'rewrapped' | 'current' | 'would-rewrap'
+  /** Of the list of envelopes that is in force now. */
+  generation: number
+  /** Fingerprints of the keys that open it now, or would. */
+  recipients: string[]
+  /** Names of objects that are of no use any more and were removed. */
+  removed: string[]
+}
+
+/** An envelope was written out for a custodian. */
+export interface RequestEvent {
+  event: 'unlock-request'
+  label: string
+  side: string
+  path: string
+  /** SHA-256 of the half that it holds. */
+  half: string
+  recipients: string[]
+}
+
+/** A custodian has opened an envelope. */
+export interface AnswerEvent {
+  event: 'unlock-answer'
+  path: string
+  /** SHA-256 of the half that was in it. */
+  half: string
+  /** That the request says the same; absent: it says nothing. */
+  asRequested?: true
 }
 
 export type Emit = (event: Event) => void

@@ -47,16 +47,21 @@ export function reportText(report: CopyReport, style: Style, columns: number): s
   ]
   if (report.omitted.length > 0)
     lines.push('', `without rows: ${report.omitted.map(visible).join(', ')}`)
-  const phases = Object.entries(report.phases).map(([name, s]) => `${name} ${duration(s)}`)
-  if (phases.length > 0) lines.push('', `phases: ${phases.join(', ')}`)
+  lines.push('', phasesLine(report.phases))
   if (report.previous !== undefined)
     lines.push('', `previous database kept as ${visible(report.previous)}`)
   lines.push(...warningsOf(report.warnings, style))
   return `${lines.join('\n')}\n`
 }
 
-function tablesOf(
-  { tables, rows, bytes, seconds }: CopyReport,
+export function phasesLine(phases: CopyReport['phases']): string {
+  const parts = Object.entries(phases).map(([name, s]) => `${name} ${duration(s)}`)
+  return `phases: ${parts.join(', ')}`
+}
+
+/** One line a table and their sum; what was masked only where something was. */
+export function tablesOf(
+  { tables, rows, bytes, seconds }: Pick<CopyReport, 'tables' | 'rows' | 'bytes' | 'seconds'>,
   style: Style,
   columns: number,
 ): string[] {
@@ -81,6 +86,11 @@ function tablesOf(
       .map(([mask, values]) => `${mask} ${count(values)}`)
       .join(', '),
   )
+  if (masked.every((masks) => masks === '')) {
+    const [title = '', ...body] = grid(titles, cells)
+    const total = style.bold(body.pop() ?? '')
+    return [style.dim(title), ...body, total]
+  }
   const [title = '', ...body] = grid(
     [...titles, { title: 'masked values' }],
     cells.map((row, i) => [...row, masked[i] ?? '']),
@@ -151,7 +161,7 @@ function foldTables(tables: readonly TableEvent[]): TableEvent[] {
   })
 }
 
-function warningsOf(warnings: CopyReport['warnings'], style: Style): string[] {
+export function warningsOf(warnings: CopyReport['warnings'], style: Style): string[] {
   const byCode = new Map<string, Set<string>>()
   for (const { code, message } of warnings) {
     const messages = byCode.get(code) ?? new Set()

@@ -4,7 +4,8 @@ import { plural } from './numbers.ts'
 import { Progress } from './progress.ts'
 import type { Reporter, TextSink } from './reporter.ts'
 import type { Style } from './style.ts'
-import { planLine, planText, reportText } from './summary.ts'
+import { resultText } from './results.ts'
+import { planLine, planText } from './summary.ts'
 
 /** Warnings of one code that are printed as they come; the report has them all. */
 const WARNINGS_AS_THEY_COME = 3
@@ -32,12 +33,14 @@ export interface TextOptions {
 
 /** The names of phases as a person reads them. */
 export const PHASES: Readonly<Record<Phase, string>> = {
+  open: 'opening the backup',
   preflight: 'looking at both databases',
   structure: 'building the structure',
   rows: 'copying rows',
   constraints: 'building indexes, constraints and views',
   checks: 'checking',
   handover: 'handing over',
+  commit: 'signing and committing',
 }
 
 /** Prints the result on stdout and everything else on stderr, for a person. */
@@ -53,11 +56,13 @@ export function textReporter({ plan, stdout, result, columns, display }: TextOpt
     if (event.event === 'plan' && plan === 'full') {
       display.close()
       stdout.write(planText(event, result))
-    } else if (event.event === 'report') {
-      display.close()
-      warned.clear()
-      stdout.write(reportText(event.report, result, columns))
+      return
     }
+    const text = resultText(event, result, columns)
+    if (text === undefined) return
+    display.close()
+    warned.clear()
+    stdout.write(text)
   }
   const warn = (code: string, message: string): void => {
     const times = (warned.get(code) ?? 0) + 1

@@ -32,6 +32,8 @@ export interface Building {
 
 const BUILDING_COMMENT = 'pgveil: being built'
 const FINISHED_COMMENT = 'pgveil: masked copy'
+/** Then the label of the backup. Such a one is kept, to be gone on with. */
+const UNFINISHED_COMMENT = 'pgveil: unfinished restore of '
 const MAX_NAME_BYTES = 63
 
 function withSuffix(database: string, suffix: string): string {
@@ -129,12 +131,65 @@ export async function dropDatabase(maintenance: pg.Client, name: string): Promis
   }
 }
 
+/** Says that a building database is worth keeping when its run dies: a restore of this label can go on with it. */
+export async function keepUnfinished(
+  maintenance: pg.Client,
+  { name }: Building,
+  label: string,
+): Promise<void> {
+  const comment = quoteLiteral(UNFINISHED_COMMENT + label)
+  try {
+    await maintenance.query(`COMMENT ON DATABASE ${quoteIdentifier(name)} IS ${comment}`)
+  } catch (error) {
+    throw serverFailure('sink', `mark database ${name}`, error)
+  }
+}
+
 /**
- * Drops building databases of this user whose run is dead: pgveil's name, and nobody holds their lock.
+ * The building database that a restore of this label to this database has left, and nobody works on.
+ *
+ * @throws Failure `sink`
+ */
+export async function findUnfinished(
+  maintenance: pg.Client,
+  target: Endpoint,
+  database: string,
+  label: string,
+): Promise<Building | undefined> {
+  try {
+    const { rows } = await maintenance.query<{ name: string }>(
+      `SELECT datname AS name FROM pg_catalog.pg_database
+       WHERE pg_catalog.shobj_description(oid, 'pg_database') = $1 AND pg_catalog.pg_has_role(datdba, 'USAGE')
+       ORDER BY oid DESC`,
+      [UNFINISHED_COMMENT + label],
+    )
+    for (const { name } of rows) {
+      if (!isBuildingOf(name, database)) continue
+      const { rows: locks } = await maintenance.query<{ free: boolean }>(
+        `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
+      )
+      if (locks[0]?.free) {
+        return { name, endpoint: withDatabase(target, name), localeReplaced: false }
+      }
+    }
+    return undefined
+  } catch (error) {
+    throw serverFailure('sink', 'look for an unfinished restore', error)
+  }
+}
+
+function isBuildingOf(name: string, database: string): boolean {
+  const suffix = name.slice(name.lastIndexOf('__building_'))
+  return name === withSuffix(database, suffix)
+}
+
+/**
+ * Drops building databases of this user whose run is dead: pgveil's name, and nobody holds their lock. Unfinished
+ * restores are kept, but for those to `database`.
  *
  * @returns their names
  */
-export async function dropStale(maintenance: pg.Client): Promise<string[]> {
+export async function dropStale(maintenance: pg.Client, database?: string): Promise<string[]> {
   try {
     const { rows } = await maintenance.query<{ name: string; comment: string | null }>(`
       SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS comment
@@ -144,6 +199,8 @@ export async function dropStale(maintenance: pg.Client): Promise<string[]> {
     for (const { name, comment } of rows) {
       const isBuilding = name.includes('__building_')
       if (isBuilding && !(comment ?? BUILDING_COMMENT).startsWith('pgveil: ')) continue
+      const ours = database !== undefined && isBuildingOf(name, database)
+      if (comment?.startsWith(UNFINISHED_COMMENT) && !ours) continue
       const { rows: locks } = await maintenance.query<{ free: boolean }>(
         `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
       )
@@ -186,6 +243,11 @@ export async function findOccupant(
   return { isCopy: found.comment?.startsWith(FINISHED_COMMENT) ?? false, isOwn: found.own }
 }
 
+/** What a masked copy says of itself once it is finished: the next one may replace it. */
+export function copyComment(): string {
+  return `${FINISHED_COMMENT}, finished ${new Date().toISOString()}`
+}
+
 /** Name under which the database that was in use is kept. */
 export function previousName(database: string): string {
   return withSuffix(database, '__previous')
@@ -194,7 +256,7 @@ export function previousName(database: string): string {
 /**
  * Puts the building database in the place of `database`, in one transaction: either both names change or none.
  * Sessions that use the old one are ended. The old one is dropped, or kept under {@link previousName}
- * instead of the one that was kept before.
+ * instead of the one that was kept before. `comment` is what the database then says of itself.
  *
  * @returns the name under which the old one is kept, if so
  * @throws Failure `sink`
@@ -204,12 +266,11 @@ export async function handOver(
   target: Endpoint,
   building: Building,
   database: string,
-  keepPrevious: boolean,
+  { keepPrevious, comment }: { keepPrevious: boolean; comment: string | null },
   warn: (code: string, message: string) => void,
 ): Promise<string | undefined> {
   const occupied = (await findOccupant(maintenance, database)) !== undefined
   const aside = keepPrevious ? previousName(database) : temporaryName(database, 'replaced')
-  const comment = `${FINISHED_COMMENT}, finished ${new Date().toISOString()}`
   try {
     if (occupied && keepPrevious) await dropDatabase(maintenance, aside)
     await maintenance.query('BEGIN')
@@ -226,7 +287,7 @@ export async function handOver(
       ),
     )
     await maintenance.query(
-      `COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${quoteLiteral(comment)}`,
+      `COMMENT ON DATABASE ${quoteIdentifier(database)} IS ${comment === null ? 'NULL' : quoteLiteral(comment)}`,
     )
     await maintenance.query('COMMIT')
   } catch (error) {

@@ -2,13 +2,27 @@ import type { Node } from 'libpg-query'
 import type { QualifiedName } from '../postgres/identifiers.ts'
 import { identifiers, objectNames } from '../postgres/statement-names.ts'
 import type { Statement } from '../postgres/statements.ts'
+import { changesOwner } from './structure-rights.ts'
 
 const RIGHTS = 'owners and privileges stay behind'
 const REPLICATION = 'replication stays behind'
 const FOREIGN = 'foreign servers stay behind, and what needs them'
 const ROLES = 'roles and their settings stay behind'
 
-/** Kinds that never travel, whether or not pg_dump was told to leave them out. */
+/**
+ * What travels: `masked` leaves behind who may do what, replication, other servers and secrets; `everything` is a
+ * restore, which leaves nothing behind that is structure.
+ */
+export type StructurePolicy = 'masked' | 'everything'
+
+/** Rows, which a dump of structure has no statements for. */
+const ROWS: Readonly<Record<string, string>> = {
+  SelectStmt: 'only structure travels',
+  InsertStmt: 'only structure travels',
+  CopyStmt: 'only structure travels',
+}
+
+/** Kinds that never travel into a masked copy, whether or not pg_dump was told to leave them out. */
 const DROPPED_KINDS: Readonly<Record<string, string>> = {
   AlterOwnerStmt: RIGHTS,
   GrantStmt: RIGHTS,
@@ -32,9 +46,7 @@ const DROPPED_KINDS: Readonly<Record<string, string>> = {
   AlterRoleSetStmt: ROLES,
   AlterDatabaseStmt: ROLES,
   AlterDatabaseSetStmt: ROLES,
-  SelectStmt: 'only structure travels',
-  InsertStmt: 'only structure travels',
-  CopyStmt: 'only structure travels',
+  ...ROWS,
 }
 
 /** What comments are on that does not travel. */
@@ -63,7 +75,9 @@ export function keyOf({ schema, name }: QualifiedName): string {
 export function dropReason(
   { kind, node }: Statement,
   dropped: ReadonlySet<string>,
+  policy: StructurePolicy,
 ): string | undefined {
+  if (policy === 'everything') return ROWS[kind]
   const reason = DROPPED_KINDS[kind]
   if (reason !== undefined) return reason
   if ('CommentStmt' in node) {
@@ -72,18 +86,9 @@ export function dropReason(
     if (dropped.has(keyOf({ schema, name }))) return FOREIGN
     return DROPPED_OBJECTS[objtype]
   }
-  if ('AlterTableStmt' in node && hasOwnerCommand(node.AlterTableStmt.cmds)) return RIGHTS
+  if (changesOwner(node)) return RIGHTS
   if (dropped.size === 0) return undefined
   return references(node).some((name) => dropped.has(keyOf(name))) ? FOREIGN : undefined
-}
-
-function hasOwnerCommand(commands: readonly Node[] | undefined): boolean {
-  const [first] = commands ?? []
-  return (
-    first !== undefined &&
-    'AlterTableCmd' in first &&
-    first.AlterTableCmd.subtype === 'AT_ChangeOwner'
-  )
 }
 
 /** Every relation and type with a schema that a parse tree names, in its order. */

@@ -2,7 +2,8 @@ import type { AlterTableCmd, Constraint, Node } from 'libpg-query'
 import type { QualifiedName } from '../postgres/identifiers.ts'
 import { describeStatement, nameOf, objectNames } from '../postgres/statement-names.ts'
 import type { Statement } from '../postgres/statements.ts'
-import { dropReason, keyOf, references } from './structure-dropped.ts'
+import { dropReason, keyOf, references, type StructurePolicy } from './structure-dropped.ts'
+import { isSubscription, objectTypeOf, rightsOf } from './structure-rights.ts'
 
 /**
  * When a statement runs.
@@ -13,10 +14,12 @@ import { dropReason, keyOf, references } from './structure-dropped.ts'
  *   partition), and those of their partitions attached to them
  * - `foreign-key`: once all keys are there
  * - `late`: after the foreign keys, in order: triggers, rules, row-level security, statistics objects,
- *   constraints that were never validated, what hangs on them
+ *   constraints that were never validated, publications, default privileges, what hangs on them
+ * - `subscription`: when all else is there: a database that has one cannot be dropped
  * - `event-trigger`: at the very end: they fire for whatever is created
  */
-export type StructurePhase = 'pre' | 'index' | 'attach' | 'foreign-key' | 'late' | 'event-trigger'
+export type StructurePhase =
+  'pre' | 'index' | 'attach' | 'foreign-key' | 'late' | 'subscription' | 'event-trigger'
 
 /** A statement that travels. Plain data: it crosses process boundaries. */
 export interface StructureStatement {
@@ -33,6 +36,10 @@ export interface StructureStatement {
   extension?: string
   /** Roles that a policy is for. */
   roles?: string[]
+  /** Roles that anything else names. */
+  needs?: string[]
+  /** It says who owns or who may do something, and is left out where that is not permitted. */
+  right?: 'owner' | 'grant'
   /** SQLSTATEs for which it is left out with a warning. */
   tolerates?: readonly string[]
 }
@@ -60,13 +67,15 @@ export interface StructurePlan {
  * Decides what of a dump travels, and when.
  *
  * @param visit is shown each statement that travels, with its parse tree
+ * @param policy what of the structure travels
  */
 export async function planStructure(
   preData: AsyncIterable<Statement>,
   postData: AsyncIterable<Statement>,
   visit: (statement: Statement) => void = () => {},
+  policy: StructurePolicy = 'masked',
 ): Promise<StructurePlan> {
-  const planner = new Planner(visit)
+  const planner = new Planner(visit, policy)
   for await (const statement of preData) planner.take(statement, 'pre-data')
   for await (const statement of postData) planner.take(statement, 'post-data')
   return planner.plan
@@ -77,6 +86,9 @@ type Section = 'pre-data' | 'post-data'
 class Planner {
   readonly plan: StructurePlan = { session: [], statements: [], dropped: [] }
   readonly #visit: (statement: Statement) => void
+  readonly #policy: StructurePolicy
+  /** In whose name the statements at hand run, where pg_dump says so. */
+  #grantor: { role: string; sql: string } | undefined
   /** Sections whose leading settings are over. */
   readonly #begun = new Set<Section>()
   /** Relations that do not travel. */
@@ -87,8 +99,9 @@ class Planner {
   /** Views that pg_dump creates after the keys they depend on. */
   readonly #lateRelations = new Set<string>()
 
-  constructor(visit: (statement: Statement) => void) {
+  constructor(visit: (statement: Statement) => void, policy: StructurePolicy) {
     this.#visit = visit
+    this.#policy = policy
   }
 
   take(statement: Statement, section: Section): void {
@@ -102,7 +115,8 @@ class Planner {
       }
       this.#begun.add(section)
     }
-    const reason = dropReason(statement, this.#dropped)
+    if (this.#takeGrantor(statement)) return
+    const reason = dropReason(statement, this.#dropped, this.#policy)
     if (reason !== undefined) {
       const relation = createdRelation(statement.node)
       if (relation) this.#dropped.add(keyOf(relation))
@@ -111,8 +125,34 @@ class Planner {
     }
     if (section === 'pre-data') this.#learn(statement.node)
     const planned = section === 'pre-data' ? before(statement) : this.#after(statement)
-    this.plan.statements.push({ ...planned, ...peculiarities(statement.node) })
+    const rights = this.#policy === 'everything' ? this.#inName(planned, statement.node) : {}
+    this.plan.statements.push({ ...planned, ...rights, ...peculiarities(statement.node) })
     this.#visit(statement)
+  }
+
+  /**
+   * pg_dump writes `SET SESSION AUTHORIZATION` before privileges that somebody else than the owner granted, and
+   * RESET after them. These become part of each statement between them, so that none can stay in force.
+   */
+  #takeGrantor({ node, sql }: Statement): boolean {
+    if (!('VariableSetStmt' in node)) return false
+    const { name, args } = node.VariableSetStmt
+    if (name !== 'session_authorization') return false
+    const role = constantOf(args?.[0])
+    this.#grantor = role === undefined ? undefined : { role, sql }
+    return true
+  }
+
+  /** What a restore knows of a statement besides, which then runs in the name of its grantor. */
+  #inName({ sql }: StructureStatement, node: Node): Partial<StructureStatement> {
+    const rights = rightsOf(node)
+    if (!this.#grantor) return rights
+    const { role, sql: set } = this.#grantor
+    return {
+      ...rights,
+      sql: `${set};\n${sql};\nRESET SESSION AUTHORIZATION`,
+      needs: [...new Set([role, ...(rights.needs ?? [])])],
+    }
   }
 
   #learn(node: Node): void {
@@ -164,6 +204,7 @@ class Planner {
       if (this.#lateRelations.has(key)) return 'late'
       return this.#partitioned.has(key) ? 'attach' : 'index'
     }
+    if (isSubscription(node)) return 'subscription'
     return isEventTrigger(node) ? 'event-trigger' : 'late'
   }
 
@@ -216,8 +257,8 @@ const COMMENT_TOLERATES: Readonly<Record<string, readonly string[]>> = {
 }
 
 function isEventTrigger(node: Node): boolean {
-  if ('CommentStmt' in node) return node.CommentStmt.objtype === 'OBJECT_EVENT_TRIGGER'
-  return 'CreateEventTrigStmt' in node || 'AlterEventTrigStmt' in node
+  if ('CreateEventTrigStmt' in node || 'AlterEventTrigStmt' in node) return true
+  return objectTypeOf(node) === 'OBJECT_EVENT_TRIGGER'
 }
 
 /** `SET name = value` and pg_dump's call of set_config. */

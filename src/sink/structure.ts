@@ -1,6 +1,6 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
-import { errorCode, serverFailure } from '../postgres/connect.ts'
+import { describeError, errorCode, serverFailure } from '../postgres/connect.ts'
 import type { QualifiedName } from '../postgres/identifiers.ts'
 import { keyOf } from './structure-dropped.ts'
 import type { StructurePlan, StructurePhase, StructureStatement } from './structure-plan.ts'
@@ -87,7 +87,8 @@ async function namesMissing(
 
 /**
  * Runs statements in order, many at a time. A policy for a role that the target lacks is left out, with a
- * warning: row-level security then hides what the policy would have shown.
+ * warning: row-level security then hides what the policy would have shown. So is what such a role owns or may do: it
+ * then belongs to the user of this session.
  *
  * @throws Failure `sink` that names the statement the target refuses
  */
@@ -96,21 +97,48 @@ export async function runStatements(
   statements: readonly StructureStatement[],
   warn: Warn,
 ): Promise<void> {
-  const roles = statements.flatMap((statement) => statement.roles ?? [])
+  const named = statements.flatMap(({ roles = [], needs = [] }) => [...roles, ...needs])
   const missing = new Set(
-    await namesMissing(client, roles, 'SELECT rolname AS name FROM pg_catalog.pg_roles'),
+    await namesMissing(client, named, 'SELECT rolname AS name FROM pg_catalog.pg_roles'),
   )
-  const runnable = statements.filter((statement) => {
-    const lacking = statement.roles?.filter((role) => missing.has(role)) ?? []
+  const runnable = statements.filter(({ what, roles = [], needs = [] }) => {
+    const lacking = roles.filter((role) => missing.has(role))
     if (lacking.length > 0) {
       warn(
         'policy-left-out',
-        `${statement.what} is left out: the target has no role ${lacking.join(', ')}; row-level security stays on`,
+        `${what} is left out: the target has no role ${lacking.join(', ')}; row-level security stays on`,
       )
     }
-    return lacking.length === 0
+    const absent = needs.filter((role) => missing.has(role))
+    for (const role of absent) {
+      warn(
+        'role-missing',
+        `the target has no role ${role}: what it owns, may do or has set here is left out`,
+      )
+    }
+    return lacking.length === 0 && absent.length === 0
   })
-  for (const batch of batches(runnable)) await runBatch(client, batch, warn)
+  const stopListening = listenForRefusals(client, warn)
+  try {
+    for (const batch of batches(runnable)) await runBatch(client, batch, warn)
+  } finally {
+    stopListening()
+  }
+}
+
+/** `no privileges were granted` and `… could be revoked`: the server warns of these and goes on. */
+const UNGRANTED: ReadonlySet<string> = new Set(['01006', '01007'])
+
+function listenForRefusals(client: pg.Client, warn: Warn): () => void {
+  let isSaid = false
+  const listen = ({ code = '' }: { code?: string | undefined }) => {
+    if (!isSaid && UNGRANTED.has(code)) {
+      warn('grant-left-out', 'some privileges are left out: this user may not change them')
+      isSaid = true
+    }
+  }
+  client.on('notice', listen)
+  return () => client.off('notice', listen)
 }
 
 /** Statements that may be refused stand alone. */
@@ -149,8 +177,22 @@ async function runBatch(
   for (const statement of batch) await runStatement(client, statement, warn)
 }
 
-/** A schema that is there already; a comment on what was left out, which was told then. */
-const UNREMARKABLE: ReadonlySet<string> = new Set(['42P06', '42704'])
+const NOT_PERMITTED = '42501'
+
+/** Relations, objects, and a second primary key. */
+const THERE_ALREADY = ['42P07', '42710', '42P16']
+
+/** The plan of a run that died in the middle, for one that goes on: what is there already is no error. */
+export function forResuming(plan: StructurePlan): StructurePlan {
+  const statements = plan.statements.map((statement) => ({
+    ...statement,
+    tolerates: [...(statement.tolerates ?? []), ...THERE_ALREADY],
+  }))
+  return { ...plan, statements }
+}
+
+/** What is there already; a comment on what was left out, which was told then. */
+const UNREMARKABLE: ReadonlySet<string> = new Set(['42P06', '42704', ...THERE_ALREADY])
 
 /**
  * Runs one statement.
@@ -159,13 +201,23 @@ const UNREMARKABLE: ReadonlySet<string> = new Set(['42P06', '42704'])
  */
 export async function runStatement(
   client: pg.Client,
-  { sql, what, tolerates }: StructureStatement,
+  { sql, what, tolerates, right, phase }: StructureStatement,
   warn: Warn,
 ): Promise<void> {
   try {
     await client.query(sql)
   } catch (error) {
-    const failure = serverFailure('sink', `create ${what}`, error)
+    if (right && errorCode(error) === NOT_PERMITTED) {
+      warn(`${right}-left-out`, `${what} is left out: ${describeError(error, 'sink')}`)
+      return
+    }
+    // the server may quote a connection string, which has a password
+    const failure =
+      phase === 'subscription' && errorCode(error) !== NOT_PERMITTED
+        ? new Failure('sink', `cannot create ${what} (SQLSTATE ${errorCode(error)})`, {
+            cause: error,
+          })
+        : serverFailure('sink', `create ${what}`, error)
     if (!tolerates?.includes(errorCode(error))) throw failure
     if (!UNREMARKABLE.has(errorCode(error))) warn('structure-left-out', failure.message)
   }

@@ -1,14 +1,9 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
-import type { TablePlan } from '../mask/table-plan.ts'
-import type { Sequence } from '../postgres/catalog.ts'
+import type { Table } from '../postgres/catalog.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
-import {
-  quoteLiteral,
-  quoteQualified,
-  showName,
-  type QualifiedName,
-} from '../postgres/identifiers.ts'
+import { quoteQualified, showName, type QualifiedName } from '../postgres/identifiers.ts'
+import { setvalSql, type SequenceValue } from '../postgres/sequences.ts'
 import {
   foreignKeys,
   indexGroups,
@@ -19,9 +14,9 @@ import {
   runWithoutConflict,
   type LockingTask,
   type Warn,
-} from '../sink/structure.ts'
-import { keyOf } from '../sink/structure-dropped.ts'
-import type { StructurePlan, StructureStatement } from '../sink/structure-plan.ts'
+} from './structure.ts'
+import { keyOf } from './structure-dropped.ts'
+import type { StructurePlan, StructureStatement } from './structure-plan.ts'
 
 /**
  * Statistics are taken from small samples: they make plans sensible at once, for a tenth of the time. ANALYZE
@@ -67,27 +62,12 @@ export class TargetSessions {
 }
 
 /** Sequences go on where the source's stood. */
-export async function copySequences(
-  source: pg.Client,
-  sequences: readonly Sequence[],
+export async function setSequences(
   sessions: TargetSessions,
+  sequences: readonly SequenceValue[],
 ): Promise<void> {
-  const wanted = sequences.filter((sequence) => !sequence.skip)
-  for (let i = 0; i < wanted.length; i += 200) {
-    const batch = wanted.slice(i, i + 200)
-    const reads = batch.map(
-      (sequence, k) =>
-        `SELECT ${k} AS k, last_value::text AS value, is_called FROM ${quoteQualified(sequence)}`,
-    )
-    const { rows } = await source
-      .query<{ k: number; value: string; is_called: boolean }>(reads.join(' UNION ALL '))
-      .catch((error: unknown) => {
-        throw serverFailure('source', 'read the sequences', error)
-      })
-    const sets = rows.map(
-      ({ k, value, is_called }) =>
-        `pg_catalog.setval(${quoteLiteral(quoteQualified(batch[k] as Sequence))}, ${value}, ${is_called})`,
-    )
+  for (let i = 0; i < sequences.length; i += 200) {
+    const sets = sequences.slice(i, i + 200).map(setvalSql)
     await sessions
       .use((client) => client.query(`SELECT ${sets.join(', ')}`))
       .catch((error: unknown) => {
@@ -96,9 +76,21 @@ export async function copySequences(
   }
 }
 
+/** A table whose rows are in, as far as they come. Plain data. */
+export interface FinishTable {
+  table: QualifiedName & Pick<Table, 'bytes' | 'kind' | 'isPartition'>
+  /** The partitioned table at the top; the table itself where it is no partition. */
+  root: QualifiedName
+  /** Every row of the source's is there: foreign keys to it hold. */
+  complete: boolean
+  /** No row was put in: there is nothing to take statistics of. */
+  empty?: boolean
+}
+
 export interface FinishRequest {
   plan: StructurePlan
-  plans: readonly TablePlan[]
+  tables: readonly FinishTable[]
+  /** Materialised views, in the order in which they can be filled. */
   views: readonly QualifiedName[]
   sessions: TargetSessions
   jobs: number
@@ -171,9 +163,9 @@ class Families {
   readonly #partitioned = new Set<string>()
   readonly #members = new Map<string, LockingTask[]>()
 
-  constructor({ plan, plans, sessions, warn }: FinishRequest) {
+  constructor({ plan, tables, sessions, warn }: FinishRequest) {
     const bytes = new Map<string, number>()
-    for (const { table, root } of plans) {
+    for (const { table, root } of tables) {
       bytes.set(keyOf(table), table.bytes)
       this.#roots.set(keyOf(table), keyOf(root))
       if (table.kind === 'partitioned') this.#partitioned.add(keyOf(root))
@@ -193,10 +185,10 @@ class Families {
         [],
       )
       const indexes = statements.filter((statement) => !statement.exclusive)
-      const tasks = [constraints, ...indexes.map((index) => task([index], [constraints]))]
-      this.indexTasks.push(...tasks)
+      const group = [constraints, ...indexes.map((index) => task([index], [constraints]))]
+      this.indexTasks.push(...group)
       const root = this.#rootOf(keyOf(table))
-      this.#members.set(root, [...(this.#members.get(root) ?? []), ...tasks])
+      this.#members.set(root, [...(this.#members.get(root) ?? []), ...group])
     }
     const ofPartitions = [...this.#partitioned].flatMap((root) => this.#members.get(root) ?? [])
     this.attachTask = task(inPhase(plan, 'attach'), ofPartitions)
@@ -214,10 +206,8 @@ class Families {
 }
 
 function foreignKeyTasks(request: FinishRequest, families: Families): LockingTask[] {
-  const { plan, plans, sessions, targetMajor, warn } = request
-  const incomplete = plans
-    .filter((entry) => entry.rows === 'none' || entry.where !== undefined)
-    .map(({ table }) => table)
+  const { plan, tables, sessions, targetMajor, warn } = request
+  const incomplete = tables.filter(({ complete }) => !complete).map(({ table }) => table)
   return foreignKeys(plan, { incomplete, targetMajor }, warn).map((statement) => {
     const locks = statement.foreignKey?.locks ?? []
     return {
@@ -230,12 +220,13 @@ function foreignKeyTasks(request: FinishRequest, families: Families): LockingTas
 
 /** Statistics for the planner. Before version 18 a partitioned table's come with its partitions'. */
 function analyzeTasks(
-  { plans, sessions, targetMajor }: FinishRequest,
+  { tables, sessions, targetMajor }: FinishRequest,
   families: Families,
 ): LockingTask[] {
   const only = targetMajor >= 18 ? 'ONLY ' : ''
-  return plans
-    .filter(({ table, rows }) => rows === 'copied' && !(targetMajor < 18 && table.isPartition))
+  return tables
+    .filter(({ table, empty }) => !empty && table.kind !== 'foreign')
+    .filter(({ table }) => targetMajor >= 18 || !table.isPartition)
     .toSorted((a, b) => b.table.bytes - a.table.bytes)
     .map(({ table, root }) => ({
       locks: [keyOf(root)],
@@ -254,7 +245,7 @@ async function analyze(sessions: TargetSessions, what: string, shown: string): P
 
 /**
  * Looks at the finished database: everything that has to hold is there and holds. Then the planner's statistics, and
- * the event triggers, which from then on fire.
+ * subscriptions and event triggers, which from then on fire.
  *
  * @throws Failure `sink`
  */
@@ -273,6 +264,7 @@ export async function checkBuilding(request: FinishRequest): Promise<void> {
     'SELECT DISTINCT stxrelid::regclass::text AS name FROM pg_catalog.pg_statistic_ext',
   )
   for (const name of tables) await analyze(sessions, name, name)
+  await sessions.use((client) => runStatements(client, inPhase(plan, 'subscription'), warn))
   await sessions.use((client) => runStatements(client, inPhase(plan, 'event-trigger'), warn))
 }
 

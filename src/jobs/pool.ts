@@ -1,41 +1,44 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { Failure, fromPlainFailure } from '../errors.ts'
-import type { Job, JobProgress, JobResult } from './job.ts'
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts'
+import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
 
-const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 /** The young generation stays small: rows never become objects, so little is young for long. */
 const WORKER_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning']
 
-interface Running {
-  resolve(result: JobResult): void
+interface Running<Result> {
+  resolve(result: Result): void
   reject(error: unknown): void
   onProgress(progress: JobProgress): void
 }
 
-interface Worker {
+interface Worker<Result> {
   child: ChildProcess
-  running: Running | undefined
+  running: Running<Result> | undefined
 }
 
 /** Worker processes that run jobs, each one at a time. */
-export class WorkerPool {
-  #setup: WorkerSetup | undefined
-  readonly #workers: Worker[] = []
-  readonly #idle: Worker[] = []
+export class WorkerPool<Setup, Job extends JobBase, Result> {
+  readonly #program: string
+  #setup: Setup | undefined
+  readonly #workers: Worker<Result>[] = []
+  readonly #idle: Worker<Result>[] = []
   #closed = false
 
-  /** Starts `count` workers, so that they are there when there is something to do. */
-  constructor(count: number) {
+  /**
+   * Starts `count` workers, so that they are there when there is something to do.
+   *
+   * @param program path of a script that calls `serveJobs`
+   */
+  constructor(program: string, count: number) {
+    this.#program = program
     for (let i = 0; i < count; i++) this.#idle.push(this.#start())
   }
 
   /** Tells the workers what to work between; comes before the first job. */
-  connect(setup: WorkerSetup): void {
+  connect(setup: Setup): void {
     this.#setup = setup
-    for (const { child } of this.#workers) child.send({ setup } satisfies ToWorker)
+    for (const { child } of this.#workers) child.send({ setup } satisfies ToWorker<Setup, Job>)
   }
 
   /**
@@ -43,25 +46,25 @@ export class WorkerPool {
    *
    * @throws Failure what the job failed with; `bug` where the worker itself died
    */
-  run(job: Job, onProgress: (progress: JobProgress) => void): Promise<JobResult> {
-    if (this.#closed) return Promise.reject(new Failure('interrupted', 'the copy was stopped'))
+  run(job: Job, onProgress: (progress: JobProgress) => void): Promise<Result> {
+    if (this.#closed) return Promise.reject(new Failure('interrupted', 'the run was stopped'))
     const worker = this.#idle.pop() ?? this.#start()
-    return new Promise<JobResult>((resolve, reject) => {
+    return new Promise<Result>((resolve, reject) => {
       worker.running = { resolve, reject, onProgress }
-      worker.child.send({ job } satisfies ToWorker)
+      worker.child.send({ job } satisfies ToWorker<Setup, Job>)
     })
   }
 
-  #start(): Worker {
-    const child = fork(WORKER, [], {
+  #start(): Worker<Result> {
+    const child = fork(this.#program, [], {
       serialization: 'advanced',
       execArgv: WORKER_FLAGS,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     })
-    const worker: Worker = { child, running: undefined }
+    const worker: Worker<Result> = { child, running: undefined }
     this.#workers.push(worker)
-    if (this.#setup) child.send({ setup: this.#setup } satisfies ToWorker)
-    child.on('message', (message) => this.#receive(worker, message as FromWorker))
+    if (this.#setup) child.send({ setup: this.#setup } satisfies ToWorker<Setup, Job>)
+    child.on('message', (message) => this.#receive(worker, message as FromWorker<Result>))
     child.on('error', () => {})
     child.on('exit', (code, signal) => {
       const how = signal ? `signal ${signal}` : `exit code ${code}`
@@ -75,7 +78,7 @@ export class WorkerPool {
     return worker
   }
 
-  #receive(worker: Worker, message: FromWorker): void {
+  #receive(worker: Worker<Result>, message: FromWorker<Result>): void {
     const running = worker.running
     if (!running) return
     if ('progress' in message) return running.onProgress(message.progress)

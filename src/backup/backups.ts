@@ -1,0 +1,264 @@
+import { createHash } from 'node:crypto'
+import { Failure } from '../errors.ts'
+import { verifyDetached } from '../seal/signature.ts'
+import type { PublicKeyFile } from '../seal/keys.ts'
+import { AbsentObject, type Store } from '../store/store.ts'
+import {
+  currentGeneration,
+  envelopeName,
+  envelopeOf,
+  listName,
+  listSignatureName,
+  readEnvelopes,
+  type Envelopes,
+} from './envelopes.ts'
+import { LABEL, manifestDigest, readManifest, type Manifest } from './manifest.ts'
+
+/** Names and sizes of what lies under a label. */
+export type Files = ReadonlyMap<string, number>
+
+/** A backup whose manifest is there, signed by somebody who is believed. */
+export interface Backup {
+  label: string
+  manifest: Manifest
+  /** SHA-256 of the manifest. */
+  digest: string
+  /** Fingerprint of the key that signed it. */
+  signedBy: string
+  envelopes: Envelopes
+  files: Files
+}
+
+/** Nothing that is read whole is longer. */
+const MOST_MANIFEST = 256 * 1024 * 1024
+const MOST_SMALL = 1024 * 1024
+
+/** What the store holds, by label; names are relative to the label. */
+export async function scanStore(store: Store, label?: string): Promise<Map<string, Files>> {
+  const found = new Map<string, Map<string, number>>()
+  for await (const { name, size } of store.list(label === undefined ? '' : `${label}/`)) {
+    const slash = name.indexOf('/')
+    const under = name.slice(0, slash)
+    if (slash < 0 || !LABEL.safeParse(under).success) continue
+    const files = found.get(under) ?? new Map<string, number>()
+    found.set(under, files.set(name.slice(slash + 1), size))
+  }
+  return found
+}
+
+/**
+ * Reads a small object whole.
+ *
+ * @throws Failure `integrity` where it is longer than `most`, or is not there
+ */
+export async function readWhole(store: Store, name: string, most = MOST_SMALL): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  let size = 0
+  try {
+    for await (const chunk of store.read(name)) {
+      size += chunk.length
+      if (size > most) throw new Failure('integrity', `${name} is longer than anything of its kind`)
+      chunks.push(chunk)
+    }
+  } catch (error) {
+    if (error instanceof AbsentObject) throw new Failure('integrity', `${name} is missing`)
+    throw error
+  }
+  return Buffer.concat(chunks)
+}
+
+/**
+ * Opens a backup as far as that goes without any key: signature, format, the list of its envelopes, presence and size
+ * of every object.
+ *
+ * @throws Failure `integrity` that names the object which is wrong; `store`
+ */
+export async function openBackup(
+  store: Store,
+  label: string,
+  files: Files,
+  signers: readonly PublicKeyFile[],
+): Promise<Backup> {
+  const read = (name: string, most?: number) => readWhole(store, `${label}/${name}`, most)
+  const believed = signers.map(({ key }) => key)
+  const bytes = await read('manifest.json', MOST_MANIFEST)
+  const signature = await read('manifest.json.asc')
+  const { fingerprint } = await named(`${label}/manifest.json`, () =>
+    verifyDetached(bytes, signature, believed),
+  )
+  const manifest = readManifest(bytes, label)
+  const digest = manifestDigest(bytes)
+  const generation = currentGeneration(files.keys())
+  const list = await read(listName(generation))
+  const listSignature = await read(listSignatureName(generation, list))
+  await named(`${label}/${listName(generation)}`, () =>
+    verifyDetached(list, listSignature, believed),
+  )
+  const backup: Backup = {
+    label,
+    manifest,
+    digest,
+    signedBy: fingerprint,
+    envelopes: readEnvelopes(list, label, digest, generation),
+    files,
+  }
+  checkSides(backup)
+  checkFiles(backup)
+  await checkEnvelopes(store, backup)
+  return backup
+}
+
+/** Opens every label that has a manifest. What is damaged comes with what is wrong. */
+export async function openBackups(
+  store: Store,
+  labels: ReadonlyMap<string, Files>,
+  signers: readonly PublicKeyFile[],
+): Promise<{ backups: Backup[]; damaged: Map<string, Failure> }> {
+  const backups: Backup[] = []
+  const damaged = new Map<string, Failure>()
+  for (const [label, files] of labels) {
+    if (!files.has('manifest.json')) continue
+    try {
+      backups.push(await openBackup(store, label, files, signers))
+    } catch (error) {
+      if (!(error instanceof Failure) || error.kind !== 'integrity') throw error
+      damaged.set(label, error)
+    }
+  }
+  return { backups, damaged }
+}
+
+/** Says which object a failure of `work` is about. */
+async function named<T>(name: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    throw new Failure(error.kind, `${name}: ${error.message}`, {
+      ...(error.hint && { hint: error.hint }),
+      cause: error,
+    })
+  }
+}
+
+function checkSides({ manifest, envelopes }: Backup): void {
+  for (const { name } of manifest.seal.sides) envelopeOf(envelopes, name)
+}
+
+function checkFiles({ label, manifest, files }: Backup): void {
+  for (const { name, size } of manifest.objects) {
+    const found = files.get(name)
+    if (found === undefined) throw new Failure('integrity', `${label}/${name} is missing`)
+    if (found !== size) {
+      throw new Failure('integrity', `${label}/${name} has ${found} bytes instead of ${size}`)
+    }
+  }
+}
+
+/** The verifier's may be gone: it is destroyed once it has done its work. */
+async function checkEnvelopes(store: Store, { label, envelopes, files }: Backup): Promise<void> {
+  for (const { side, number, sha256 } of envelopes.envelopes) {
+    const name = envelopeName(side, number)
+    if (side === 'verifier' && !files.has(name)) continue
+    const bytes = await readWhole(store, `${label}/${name}`)
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256) {
+      throw new Failure('integrity', `${label}/${name} is not the envelope that was signed`)
+    }
+  }
+}
+
+/** What is wrong with a chain of backups: one line each, which names the backup. */
+export function chainProblems(backups: readonly Backup[]): { label: string; message: string }[] {
+  const byLabel = new Map(backups.map((backup) => [backup.label, backup]))
+  const problems: { label: string; message: string }[] = []
+  const sequences = new Map<string, string>()
+  for (const { label, manifest } of backups.toSorted(
+    (a, b) => a.manifest.sequence - b.manifest.sequence,
+  )) {
+    const { name, sequence, previous } = manifest
+    const twin = sequences.get(`${name} ${sequence}`)
+    if (twin !== undefined)
+      problems.push({ label, message: `has the number of ${twin}: ${sequence}` })
+    sequences.set(`${name} ${sequence}`, label)
+    if (previous === null) {
+      if (sequence !== 1)
+        problems.push({ label, message: `is number ${sequence} and follows none` })
+      continue
+    }
+    const before = byLabel.get(previous.label)
+    if (!before) {
+      problems.push({ label, message: `follows ${previous.label}, which is missing` })
+    } else if (before.digest !== previous.sha256) {
+      problems.push({ label, message: `follows another ${previous.label} than is here` })
+    } else if (before.manifest.sequence !== sequence - 1) {
+      problems.push({ label, message: `is number ${sequence} after ${before.manifest.sequence}` })
+    }
+  }
+  return problems
+}
+
+/** The last backup of a chain, by number. */
+export function lastOf(backups: readonly Backup[], name: string): Backup | undefined {
+  return backups
+    .filter(({ manifest }) => manifest.name === name)
+    .toSorted((a, b) => a.manifest.sequence - b.manifest.sequence)
+    .at(-1)
+}
+
+/**
+ * The backup to work with: the one of that label, or the latest.
+ *
+ * @throws Failure `usage` where it is not there or not clear which is meant; `integrity` where it or its chain is damaged
+ */
+export async function findBackup(
+  store: Store,
+  signers: readonly PublicKeyFile[],
+  { label, name }: { label: string | undefined; name: string | undefined },
+): Promise<Backup> {
+  const labels = await scanStore(store)
+  if (label !== undefined) {
+    const files = labels.get(label)
+    if (!files) {
+      throw new Failure('usage', `${store.label} holds no backup ${label}`, {
+        hint: 'pgveil list shows what is there',
+      })
+    }
+    const backup = await openBackup(store, label, files, signers)
+    await checkNeighbours(store, labels, backup, signers)
+    return backup
+  }
+  const { backups, damaged } = await openBackups(store, labels, signers)
+  const names = [...new Set(backups.map(({ manifest }) => manifest.name))]
+  if (name === undefined && names.length > 1) {
+    throw new Failure('usage', `${store.label} holds backups of ${names.join(', ')}`, {
+      hint: 'say which with --name, or give a --label',
+    })
+  }
+  const chosen = name ?? names[0]
+  const latest = chosen === undefined ? undefined : lastOf(backups, chosen)
+  const [worst] = [...damaged].filter(([at]) => latest === undefined || at > latest.label)
+  if (worst) throw worst[1]
+  if (!latest) {
+    throw new Failure('usage', `${store.label} holds no backup${name ? ` of ${name}` : ''}`)
+  }
+  const [problem] = chainProblems(backups).filter((one) => one.label === latest.label)
+  if (problem) throw new Failure('integrity', `${problem.label} ${problem.message}`)
+  return latest
+}
+
+/** The backup before, where it is there, is the one this follows. */
+async function checkNeighbours(
+  store: Store,
+  labels: ReadonlyMap<string, Files>,
+  backup: Backup,
+  signers: readonly PublicKeyFile[],
+): Promise<void> {
+  const { previous } = backup.manifest
+  const files = previous && labels.get(previous.label)
+  if (!previous || !files?.has('manifest.json')) return
+  const before = await openBackup(store, previous.label, files, signers).catch(() => undefined)
+  const [problem] = before
+    ? chainProblems([before, backup]).filter((one) => one.label === backup.label)
+    : []
+  if (problem) throw new Failure('integrity', `${problem.label} ${problem.message}`)
+}

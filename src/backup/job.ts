@@ -1,0 +1,154 @@
+import type pg from 'pg'
+import type { JobBase, JobProgress } from '../jobs/messages.ts'
+import { serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { CopyOut } from '../postgres/copy-out.ts'
+import type { QualifiedName } from '../postgres/identifiers.ts'
+import { dumpStructure, type Dumper } from '../postgres/pg-dump.ts'
+import { largeObjectSql, type LargeObjectRange } from '../source/large-objects.ts'
+import type { Store } from '../store/store.ts'
+import { tableDigestKey } from './secrets.ts'
+import { SealedObjectWriter, writeSealed, type WrittenObject } from './object-writer.ts'
+import { SegmentRows, type Segment } from './segments.ts'
+
+/** One piece of a backup: read, sealed and stored by one worker. Plain data that means the same on any machine. */
+export type BackupJob = RowsJob | StructureJob | LargeObjectsJob
+
+/** Rows of one table, or of a range of its pages. */
+export interface RowsJob extends JobBase {
+  kind: 'rows'
+  copyOut: string
+  /** Whose digest it adds to. */
+  of: QualifiedName
+  /** Names of its segments are this, a dot and a number. */
+  stem: string
+}
+
+/** What pg_dump writes of one section. */
+export interface StructureJob extends JobBase {
+  kind: 'structure'
+  section: 'pre-data' | 'post-data'
+  name: string
+  dumper: Dumper
+}
+
+/** A stretch of large objects. */
+export interface LargeObjectsJob extends JobBase {
+  kind: 'large-objects'
+  range: LargeObjectRange
+  name: string
+}
+
+export interface BackupResult {
+  objects: (WrittenObject | Segment)[]
+  rows: number
+  /** Received from the source. */
+  bytes: number
+  seconds: number
+  warnings: { code: string; message: string }[]
+}
+
+/** What all jobs of a worker share. */
+export interface BackupSession {
+  source: Endpoint
+  client: pg.Client
+  store: Store
+  snapshotId: string
+  sqlAscii: boolean
+  sealing: { passphrase: Buffer; level: number }
+  digestKey: Buffer
+}
+
+/** Bytes of COPY text after which a segment ends. */
+const SEGMENT_BYTES = 256 * 1024 * 1024
+
+/**
+ * Runs a job. What it stored is complete when this returns; where it fails, nothing of the object in hand is visible.
+ *
+ * @throws Failure `source` or `store`, whichever failed first
+ */
+export async function runBackupJob(
+  job: BackupJob,
+  session: BackupSession,
+  onProgress: (progress: JobProgress) => void,
+): Promise<BackupResult> {
+  const started = performance.now()
+  const { objects, rows, bytes, warnings } = await runKind(job, session, onProgress)
+  const seconds = (performance.now() - started) / 1000
+  return { objects, rows, bytes, seconds, warnings: warnings ?? [] }
+}
+
+type Outcome = Pick<BackupResult, 'objects' | 'rows' | 'bytes'> & Partial<BackupResult>
+
+function runKind(
+  job: BackupJob,
+  session: BackupSession,
+  onProgress: (progress: JobProgress) => void,
+): Promise<Outcome> {
+  switch (job.kind) {
+    case 'rows':
+      return sealRows(job, session, onProgress)
+    case 'structure':
+      return sealStructure(job, session)
+    case 'large-objects':
+      return sealLargeObjects(job, session, onProgress)
+  }
+}
+
+async function sealRows(
+  job: RowsJob,
+  { client, store, sealing, digestKey }: BackupSession,
+  onProgress: (progress: JobProgress) => void,
+): Promise<Outcome> {
+  const segments = new SegmentRows({
+    store,
+    stem: job.stem,
+    ...sealing,
+    digestKey: tableDigestKey(digestKey, job.of),
+    limit: SEGMENT_BYTES,
+  })
+  const ticker = setInterval(() => onProgress(segments.progress), 200)
+  try {
+    const copyOut = new CopyOut(job.copyOut, segments)
+    client.query(copyOut)
+    const rows = await copyOut.finished
+    return { objects: await segments.finish(rows), ...segments.progress }
+  } catch (error) {
+    await segments.abort()
+    throw serverFailure('source', `read ${job.table}`, error)
+  } finally {
+    clearInterval(ticker)
+  }
+}
+
+async function sealStructure(job: StructureJob, session: BackupSession): Promise<Outcome> {
+  const { source: endpoint, snapshotId: snapshot, sqlAscii, store, sealing } = session
+  const { text, warnings } = await dumpStructure({
+    endpoint,
+    dumper: job.dumper,
+    snapshot,
+    section: job.section,
+    sqlAscii,
+    what: 'everything',
+  })
+  const sql = Buffer.from(text)
+  const object = await writeSealed(store, job.name, sql, sealing)
+  return { objects: [object], rows: 0, bytes: sql.length, warnings }
+}
+
+async function sealLargeObjects(
+  job: LargeObjectsJob,
+  { client, store, sealing }: BackupSession,
+  onProgress: (progress: JobProgress) => void,
+): Promise<Outcome> {
+  const writer = new SealedObjectWriter(store, job.name, sealing)
+  try {
+    for await (const sql of largeObjectSql(client, job.range)) {
+      await writer.write(sql)
+      onProgress({ rows: 0, bytes: writer.content })
+    }
+    return { objects: [await writer.complete()], rows: 0, bytes: writer.content }
+  } catch (error) {
+    await writer.abort()
+    throw serverFailure('source', 'read the large objects', error)
+  }
+}

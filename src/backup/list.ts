@@ -1,0 +1,118 @@
+import { createHash } from 'node:crypto'
+import type { StoreSettings } from '../config/store.ts'
+import { Failure } from '../errors.ts'
+import type { BackupsEvent, Emit, ListedBackup } from '../report/events.ts'
+import type { PublicKeyFile } from '../seal/keys.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { chainProblems, openBackups, scanStore, type Backup } from './backups.ts'
+import { envelopeName } from './envelopes.ts'
+
+export interface ListOptions {
+  store: StoreSettings
+  /** Whose signatures are believed. */
+  signers: PublicKeyFile[]
+  /** Reads every byte of every object, too. */
+  deep: boolean
+  /** Now, in milliseconds. */
+  at: number
+}
+
+/**
+ * Lists what the store holds and says what is wrong with it: signatures, chain, envelopes, presence and size of every object.
+ *
+ * @throws Failure `integrity` after the list was emitted, where something is wrong
+ */
+export async function listBackups(
+  options: ListOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const store = await openStore(options.store)
+  try {
+    const labels = await scanStore(store)
+    const { backups, damaged } = await openBackups(store, labels, options.signers)
+    const problems = new Map<string, string[]>()
+    const add = (label: string, message: string) =>
+      problems.set(label, [...(problems.get(label) ?? []), message])
+    for (const [label, failure] of damaged) add(label, failure.message)
+    for (const { label, message } of chainProblems(backups)) add(label, `${label} ${message}`)
+    if (options.deep) {
+      for (const backup of backups) {
+        for (const message of await readObjects(store, backup, signal)) add(backup.label, message)
+      }
+    }
+    const event: BackupsEvent = {
+      event: 'backups',
+      store: store.label,
+      backups: [
+        ...backups.map((backup) => listed(backup, problems.get(backup.label) ?? [], options.at)),
+        ...[...damaged.keys()].map((label) => unreadable(label, problems.get(label) ?? [])),
+      ].toSorted((a, b) => (a.label < b.label ? -1 : 1)),
+      unfinished: [...labels]
+        .filter(([, files]) => !files.has('manifest.json'))
+        .map(([label, files]) => ({ label, objects: files.size })),
+    }
+    emit(event)
+    const [first] = [...problems.values()].flat()
+    if (first !== undefined) {
+      const hint = 'restore one that is whole, and find out who or what changed the store'
+      throw new Failure('integrity', first, { hint })
+    }
+  } finally {
+    await store.close()
+  }
+}
+
+function listed({ label, manifest, files }: Backup, problems: string[], at: number): ListedBackup {
+  return {
+    label,
+    name: manifest.name,
+    sequence: manifest.sequence,
+    time: manifest.source.time,
+    age: Math.max(0, (at - Date.parse(manifest.source.time)) / 1000),
+    serverVersion: manifest.source.version,
+    tables: manifest.tables.length,
+    rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
+    objects: files.size,
+    stored: [...files.values()].reduce((sum, size) => sum + size, 0),
+    proven: 'open',
+    verifierEnvelope: files.has(envelopeName('verifier')),
+    problems,
+  }
+}
+
+/** What cannot be believed is not repeated: its label is all that is known. */
+function unreadable(label: string, problems: string[]): ListedBackup {
+  return {
+    label,
+    name: label.slice(label.indexOf('Z-') + 2),
+    sequence: 0,
+    time: '',
+    age: 0,
+    serverVersion: '',
+    tables: 0,
+    rows: 0,
+    objects: 0,
+    stored: 0,
+    proven: 'open',
+    verifierEnvelope: false,
+    problems,
+  }
+}
+
+/** Reads all objects of a backup; what is not as it was signed. */
+async function readObjects(
+  store: Store,
+  { label, manifest }: Backup,
+  signal: AbortSignal,
+): Promise<string[]> {
+  const wrong: string[] = []
+  for (const { name, sha256 } of manifest.objects) {
+    const hash = createHash('sha256')
+    for await (const chunk of store.read(`${label}/${name}`, { signal })) hash.update(chunk)
+    if (hash.digest('hex') !== sha256)
+      wrong.push(`${label}/${name} was changed: its SHA-256 is another`)
+  }
+  return wrong
+}

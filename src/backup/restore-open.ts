@@ -1,0 +1,67 @@
+import type { StoreSettings } from '../config/store.ts'
+import type { Run } from '../jobs/run.ts'
+import { cutStatements } from '../postgres/statements.ts'
+import type { PublicKeyFile } from '../seal/keys.ts'
+import { passphraseOf, type Secret } from '../seal/secret.ts'
+import { planStructure, type StructurePlan } from '../sink/structure-plan.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { findBackup, type Backup } from './backups.ts'
+import { objectOf } from './manifest.ts'
+import { readSealedWhole } from './object-reader.ts'
+import { openSecret, type Opening } from './unlock.ts'
+
+export interface OpenOptions {
+  store: StoreSettings
+  /** Of the backup; undefined: the latest. */
+  label?: string
+  /** Of the chain that the latest is wanted of, where the store holds several. */
+  name?: string
+  /** Whose signatures are believed. */
+  signers: PublicKeyFile[]
+  opening: Opening
+}
+
+/** A backup that is open, and its SQL, checked. */
+export interface OpenedBackup {
+  store: Store
+  backup: Backup
+  secret: Secret
+  globals: string
+  settings: string
+  plan: StructurePlan
+}
+
+/**
+ * Finds a backup, checks signature, chain, envelopes, presence and sizes, opens it, and reads its structure.
+ *
+ * @throws Failure `usage`, `integrity`, `key`, `store`
+ */
+export async function openForRestore(options: OpenOptions, run: Run): Promise<OpenedBackup> {
+  const { label, name, signers, opening } = options
+  const store = await openStore(options.store)
+  run.onEnd(() => store.close())
+  const backup = await findBackup(store, signers, { label, name })
+  const { manifest } = backup
+  run.note(`${backup.label}: signed by ${backup.signedBy}, number ${manifest.sequence}`)
+  const secret = await openSecret(store, backup, opening)
+  const passphrase = passphraseOf(secret)
+  const read = async (object: string): Promise<string> => {
+    const found = objectOf(manifest, object)
+    const reading = { store, label: backup.label, object: found, passphrase, signal: run.signal }
+    return (await readSealedWhole(reading)).toString('utf8')
+  }
+  try {
+    const plan = await planStructure(
+      cutStatements(await read('pre-data.sql.pgp')),
+      cutStatements(await read('post-data.sql.pgp')),
+      undefined,
+      'everything',
+    )
+    const globals = await read('globals.sql.pgp')
+    const settings = await read('settings.sql.pgp')
+    return { store, backup, secret, globals, settings, plan }
+  } finally {
+    passphrase.fill(0)
+  }
+}

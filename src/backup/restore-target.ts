@@ -1,0 +1,275 @@
+import type pg from 'pg'
+import { Failure } from '../errors.ts'
+import type { Run } from '../jobs/run.ts'
+import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import {
+  createBuilding,
+  dropDatabase,
+  dropStale,
+  findUnfinished,
+  handOver,
+  keepUnfinished,
+  openMaintenance,
+  type Building,
+} from '../sink/building.ts'
+import { TargetSessions } from '../sink/finish.ts'
+import { LeftOut } from '../sink/left-out.ts'
+import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
+import { runRestoreSql } from '../sink/restore-sql.ts'
+import { createStructure, forResuming } from '../sink/structure.ts'
+import type { StructurePlan } from '../sink/structure-plan.ts'
+import { readServerFacts } from '../source/snapshot.ts'
+import type { Manifest } from './manifest.ts'
+import type { OpenedBackup } from './restore-open.ts'
+import { CREATE_NOTES, READ_NOTES } from './restore-plan.ts'
+
+export interface TargetOptions {
+  /** Connection URL. */
+  target: string
+  production: string[]
+  /** Name of an existing database that may be replaced. */
+  replace?: string
+  keepPrevious: boolean
+  /** Goes on with what an earlier restore of this backup has left. */
+  resume: boolean
+}
+
+/** Failures after which rows that are in are as good as before. */
+const WORTH_KEEPING: ReadonlySet<Failure['kind']> = new Set([
+  'store',
+  'sink',
+  'interrupted',
+  'terminated',
+])
+
+/** The server that a backup is restored on, and the database that is being built there. */
+export class RestoreTarget {
+  readonly endpoint: Endpoint
+  /** Told of what the target lacks or refuses. */
+  readonly leftOut: LeftOut
+  #major = 0
+  readonly #options: TargetOptions
+  readonly #run: Run
+  readonly #database: string
+  #maintenance: pg.Client | undefined
+  #building: Building | undefined
+  /** Rows are in that are worth keeping when the run fails. */
+  #resumable = false
+
+  constructor(options: TargetOptions, run: Run) {
+    this.#options = options
+    this.#run = run
+    this.endpoint = parseEndpoint(options.target, 'sink')
+    this.leftOut = new LeftOut(run.warn)
+    this.#database = this.endpoint.config.database as string
+  }
+
+  /** Major version of the server; 0 before {@link preflight}. */
+  get major(): number {
+    return this.#major
+  }
+
+  /** Where the database is built. */
+  get building(): Building {
+    if (!this.#building) throw new Error('nothing is being built')
+    return this.#building
+  }
+
+  /** @throws Failure `refused` for a target that is none, whatever it holds */
+  refuse(): void {
+    refuseServersOwn(this.#database)
+    refuseProduction(this.#request, undefined)
+  }
+
+  get #request() {
+    return { target: this.endpoint, database: this.#database, production: this.#options.production }
+  }
+
+  /** Everything that can be refused before something is made. */
+  async preflight({ label, source }: Manifest): Promise<void> {
+    const maintenance = await openMaintenance(this.endpoint)
+    this.#maintenance = maintenance
+    const facts = await readServerFacts(maintenance).catch((error: unknown) => {
+      throw serverFailure('sink', `read the facts of ${this.endpoint.label}`, error)
+    })
+    refuseProduction(this.#request, facts.systemIdentifier)
+    this.#major = facts.major
+    if (facts.major < Math.floor(source.versionNumber / 10_000)) {
+      throw new Failure(
+        'refused',
+        `${label} is of PostgreSQL ${source.version}, the target runs ${facts.version}`,
+        { hint: 'restore to the same major version or to a newer one' },
+      )
+    }
+    await checkTarget(maintenance, this.endpoint, new Map(Object.entries(source.extensions)))
+    await this.#refuseOccupant(maintenance)
+  }
+
+  async #refuseOccupant(maintenance: pg.Client): Promise<void> {
+    const { rows } = await maintenance.query(
+      'SELECT FROM pg_catalog.pg_database WHERE datname = $1',
+      [this.#database],
+    )
+    if (rows.length === 0 || this.#options.replace === this.#database) return
+    throw new Failure('refused', `the database ${this.#database} is there already`, {
+      hint: `add --replace ${this.#database} to put the restored one in its place, or name another target`,
+    })
+  }
+
+  /**
+   * Makes the database and its structure, or finds what an earlier restore has made.
+   *
+   * @returns sessions on it, the names of the objects that are in already, and the structure that is left to make
+   */
+  async build(
+    opened: OpenedBackup,
+  ): Promise<{ sessions: TargetSessions; loaded: ReadonlySet<string>; plan: StructurePlan }> {
+    const maintenance = this.#maintenance as pg.Client
+    const { manifest, label } = opened.backup
+    const found = this.#options.resume
+      ? await findUnfinished(maintenance, this.endpoint, this.#database, label)
+      : undefined
+    if (this.#options.resume && !found) {
+      this.#run.note('there is nothing to go on with: the restore begins at the beginning')
+    }
+    if (!found) await this.#dropStale(maintenance)
+    await this.#createRoles(maintenance, opened.globals)
+    this.#building = found ?? (await this.#create(manifest, maintenance))
+    const sessions = new TargetSessions(this.#building.endpoint, opened.plan)
+    this.#run.onEnd(() => sessions.close())
+    if (found) {
+      this.#resumable = true
+      const { rows } = await sessions.use((client) => client.query<{ object: string }>(READ_NOTES))
+      this.#run.note(`going on with ${found.name}: ${rows.length} objects are in`)
+      const loaded = new Set(rows.map(({ object }) => object))
+      return { sessions, loaded, plan: forResuming(opened.plan) }
+    }
+    await sessions.use((client) => createStructure(client, opened.plan, this.leftOut.warn))
+    await sessions.use((client) => client.query(CREATE_NOTES))
+    await keepUnfinished(maintenance, this.#building, label)
+    this.#resumable = true
+    return { sessions, loaded: new Set(), plan: opened.plan }
+  }
+
+  async #dropStale(maintenance: pg.Client): Promise<void> {
+    for (const name of await dropStale(maintenance, this.#database)) {
+      this.#run.note(`dropped ${name}, left by a run that did not finish`)
+    }
+  }
+
+  /** Roles that the backup refers to and this server lacks. Without the right to, the restore does without them. */
+  async #createRoles(maintenance: pg.Client, globals: string): Promise<void> {
+    try {
+      await runRestoreSql(maintenance, globals, 'create roles', this.leftOut.warn)
+    } catch (error) {
+      const { message } = serverFailure('sink', 'create roles', error)
+      this.#run.warn('roles-left-out', `${message}; what belongs to them gets another owner`)
+    }
+  }
+
+  async #create({ source }: Manifest, maintenance: pg.Client): Promise<Building> {
+    const building = await createBuilding(maintenance, this.endpoint, this.#database, {
+      encoding: source.encoding,
+      collate: source.collate,
+      ctype: source.ctype,
+      localeProvider: source.localeProvider,
+      locale: source.locale ?? undefined,
+      icuRules: source.icuRules ?? undefined,
+      targetMajor: this.#major,
+    })
+    if (building.localeReplaced) {
+      const locale = source.locale ?? source.collate
+      this.#run.warn(
+        'locale-replaced',
+        `the target has no locale ${locale}: the database sorts by C`,
+      )
+    }
+    return building
+  }
+
+  /**
+   * Settings of the database come last: some are meant to keep others out. Until it is handed over it must not lose the
+   * comment by which it is known as unfinished.
+   *
+   * @returns the comment that it had on the source
+   */
+  async applySettings(
+    sessions: TargetSessions,
+    { settings, backup }: OpenedBackup,
+  ): Promise<string | null> {
+    const doing = 'apply the settings of the database'
+    const comment = await sessions.use(async (client) => {
+      try {
+        await runRestoreSql(client, settings, doing, this.leftOut.warn)
+        const { rows } = await client.query<{ comment: string | null }>(
+          `SELECT pg_catalog.shobj_description(oid, 'pg_database') AS comment
+           FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`,
+        )
+        return rows[0]?.comment ?? null
+      } catch (error) {
+        throw serverFailure('sink', doing, error)
+      }
+    })
+    await keepUnfinished(this.#maintenance as pg.Client, this.building, backup.label)
+    return comment?.startsWith('pgveil: ') ? null : comment
+  }
+
+  /** @returns the name under which the database that was replaced is kept, if so */
+  async handOver(comment: string | null): Promise<string | undefined> {
+    const maintenance = this.#maintenance as pg.Client
+    // Somebody may have made a database of that name in the meantime.
+    await this.#refuseOccupant(maintenance)
+    const { keepPrevious } = this.#options
+    const previous = await handOver(
+      maintenance,
+      this.endpoint,
+      this.building,
+      this.#database,
+      { keepPrevious, comment },
+      this.#run.warn,
+    )
+    this.#building = undefined
+    return previous
+  }
+
+  /** Drops what was being built, or keeps it to be gone on with; returns the failure with what is left. */
+  async undo(error: unknown): Promise<unknown> {
+    const building = this.#building
+    if (!building) return error
+    const failure = serverFailure('sink', 'restore', error)
+    const isWorth = this.#resumable && WORTH_KEEPING.has(failure.kind)
+    if (!isWorth && (await this.#drop(building))) return error
+    const what = `the unfinished database ${building.name} on ${this.endpoint.label}`
+    return new Failure(failure.kind, failure.message, {
+      ...(failure.hint && { hint: failure.hint }),
+      left: isWorth
+        ? `${what}; the same command with --continue goes on with it, without it begins anew`
+        : `${what}; the next run drops it`,
+      cause: error,
+    })
+  }
+
+  async #drop({ name }: Building): Promise<boolean> {
+    try {
+      await dropDatabase(this.#maintenance as pg.Client, name)
+      return true
+    } catch {
+      // The session may be what broke: once more with a new one.
+    }
+    try {
+      const maintenance = await openMaintenance(this.endpoint)
+      try {
+        await dropDatabase(maintenance, name)
+      } finally {
+        await maintenance.end().catch(() => {})
+      }
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#maintenance?.end().catch(() => {})
+  }
+}

@@ -1,0 +1,45 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { Failure } from '../errors.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+
+/** `pgveil keys check`: would these keys do tonight? */
+export function keysCheckCommand(context: Context): CommandModule {
+  const { io } = context
+  const { config, json, quiet } = OPTIONS
+  return {
+    command: 'check',
+    describe: 'look at every key of the configuration, and at what lies beside it',
+    builder: (yargs) =>
+      yargs
+        .options({ config, json, quiet })
+        .option('strict', {
+          type: 'boolean',
+          default: false,
+          description: 'warnings count, too',
+        })
+        .epilogue(
+          'Exits with 0 where all keys can be used, 14 where one cannot, 21 for warnings with --strict.',
+        ),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['backup'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { checkKeys } = await import('../backup/check-keys.ts')
+      const event = await checkKeys(settings.backup, settings.file, io.env)
+      emit(event)
+      const [problem] = event.problems
+      if (problem !== undefined)
+        throw new Failure('key', problem, {
+          hint: 'replace the key, or take it out of backup: in pgveil.yaml',
+        })
+      const [warning] = event.warnings
+      if (warning !== undefined && args['strict'] === true) throw new Failure('findings', warning)
+    },
+  }
+}

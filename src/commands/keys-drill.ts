@@ -1,0 +1,56 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { OPENING_OPTIONS } from './opening-options.ts'
+import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
+
+/** `pgveil keys drill`: could the custodians open a backup? */
+export function keysDrillCommand(context: Context): CommandModule {
+  const { io, signal } = context
+  const { config, store, json, quiet } = OPTIONS
+  return {
+    command: 'drill',
+    describe: 'have custodians open their envelopes, and compare without opening the backup',
+    builder: (yargs) =>
+      yargs
+        .options({ config, store, json, quiet })
+        .options(BACKUP_CHOICE)
+        .options(OPENING_OPTIONS)
+        .option('side', {
+          type: 'string',
+          requiresArg: true,
+          description: 'the side that is exercised (default: all)',
+        })
+        .example('$0 keys drill --side offline --key offline.private.asc', 'the safe’s key works'),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['store', 'backup'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const [{ drill, sidesOf }, { findBackup }, { loadSigners }, { openingOf }, { openStore }] =
+        await Promise.all([
+          import('../backup/custody.ts'),
+          import('../backup/backups.ts'),
+          import('../backup/keys.ts'),
+          import('./opening.ts'),
+          import('../store/open.ts'),
+        ])
+      const opened = await openStore(settings.store)
+      try {
+        await opened.check()
+        const backup = await findBackup(opened, await loadSigners(settings.backup), choiceOf(args))
+        const sides = sidesOf(backup, args['side'] as string | undefined)
+        signal.throwIfAborted()
+        const { event, failure } = await drill(opened, backup, sides, await openingOf(args, io))
+        emit(event)
+        if (failure) throw failure
+      } finally {
+        await opened.close()
+      }
+    },
+  }
+}

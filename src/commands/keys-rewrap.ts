@@ -1,0 +1,66 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { Failure } from '../errors.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { OPENING_OPTIONS } from './opening-options.ts'
+
+/** `pgveil keys rewrap`: backups for new custodians. */
+export function keysRewrapCommand(context: Context): CommandModule {
+  const { io, signal } = context
+  const { config, store, json, quiet } = OPTIONS
+  return {
+    command: 'rewrap',
+    describe: 'write the envelopes of a side anew, to the keys that are configured now',
+    builder: (yargs) =>
+      yargs
+        .options({ config, store, json, quiet })
+        .options(OPENING_OPTIONS)
+        .option('side', {
+          type: 'string',
+          requiresArg: true,
+          demandOption: true,
+          description: 'whose envelopes',
+        })
+        .option('label', { type: 'string', requiresArg: true, description: 'of this backup' })
+        .option('all', { type: 'boolean', default: false, description: 'of all backups' })
+        .option('dry-run', {
+          type: 'boolean',
+          default: false,
+          description: 'open the envelopes, write nothing',
+        })
+        .example('$0 keys rewrap --all --side operations --key old.private.asc', '')
+        .epilogue(
+          'The data stays as it is. Who has kept a copy of an old envelope can still open that.',
+        ),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const label = args['label'] as string | undefined
+      const all = args['all'] === true
+      if (all === (label !== undefined)) throw new Failure('usage', 'give either --label or --all')
+      if (all && args['half'] !== undefined)
+        throw new Failure('usage', '--half is of one backup: give its --label instead of --all')
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['store', 'backup'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const [{ rewrap }, { openingOf }] = await Promise.all([
+        import('../backup/rewrap.ts'),
+        import('./opening.ts'),
+      ])
+      context.cleaning('ending with the backup at hand')
+      const options = {
+        store: settings.store,
+        backup: settings.backup,
+        env: io.env,
+        side: args['side'] as string,
+        label,
+        opening: await openingOf(args, io),
+        dryRun: args['dryRun'] === true,
+      }
+      await rewrap(options, emit, signal)
+    },
+  }
+}

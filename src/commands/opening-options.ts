@@ -1,0 +1,27 @@
+import type { Options } from 'yargs'
+
+/** Options of every command that opens a backup. */
+export const OPENING_OPTIONS = {
+  key: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    description: 'private key of a custodian side, or of the verifier (path; several allowed)',
+  },
+  'passphrase-fd': {
+    type: 'number',
+    requiresArg: true,
+    description: 'file descriptor with the passphrases of the keys, a line each',
+  },
+  gpg: {
+    type: 'boolean',
+    description:
+      'open envelopes through gpg: its agent, its cards (default: where no key is given)',
+  },
+  half: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    description: 'half that a custodian has sent (side=path; several allowed)',
+  },
+} as const satisfies Record<string, Options>

@@ -1,0 +1,46 @@
+import type { ReadStream } from 'node:tty'
+import type { Io } from './context.ts'
+
+const ENTER = [0x0a, 0x0d, 0x04]
+const INTERRUPT = 0x03
+const ERASE = [0x7f, 0x08]
+
+/**
+ * Asks for a secret on the terminal, without showing it.
+ *
+ * @returns undefined where there is no terminal, or the person gave up
+ */
+export async function askSecret(question: string, io: Io): Promise<Buffer | undefined> {
+  const input = io.stdin
+  if (!input?.isTTY || !io.isTTY.stderr) return undefined
+  io.stderr.write(`${question}: `)
+  try {
+    return await readHidden(input)
+  } finally {
+    io.stderr.write('\n')
+  }
+}
+
+function readHidden(input: ReadStream): Promise<Buffer | undefined> {
+  const typed: number[] = []
+  return new Promise((resolve) => {
+    const finish = (result: Buffer | undefined) => {
+      input.off('data', onData)
+      input.setRawMode(false)
+      input.pause()
+      typed.fill(0)
+      resolve(result)
+    }
+    const onData = (chunk: Buffer) => {
+      for (const byte of chunk) {
+        if (byte === INTERRUPT) return finish(undefined)
+        if (ENTER.includes(byte)) return finish(Buffer.from(typed))
+        if (ERASE.includes(byte)) typed.pop()
+        else typed.push(byte)
+      }
+    }
+    input.setRawMode(true)
+    input.on('data', onData)
+    input.resume()
+  })
+}

@@ -1,0 +1,61 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { OPENING_OPTIONS } from './opening-options.ts'
+
+/** `pgveil restore`: a backup becomes a database again. */
+export function restoreCommand(context: Context): CommandModule {
+  const { io, signal } = context
+  const { config, store, target, jobs, only, replace, json, quiet } = OPTIONS
+  return {
+    command: 'restore',
+    describe: 'restore a backup into a database',
+    builder: (yargs) =>
+      yargs
+        .options({ config, store, target, jobs, only, replace })
+        .options({ 'keep-previous': OPTIONS['keep-previous'], json, quiet })
+        .options(OPENING_OPTIONS)
+        .option('label', {
+          type: 'string',
+          requiresArg: true,
+          description: 'which backup (default: the latest)',
+        })
+        .option('name', {
+          type: 'string',
+          requiresArg: true,
+          description: 'of which database the latest, where the store holds several',
+        })
+        .option('continue', {
+          type: 'boolean',
+          default: false,
+          description: 'go on with what an interrupted restore of this backup has left',
+        })
+        .example('$0 restore --target postgres://…/crm --key operations.asc --key offline.asc', '')
+        .example('$0 restore --only public.contact --half offline=answer.txt', 'one table'),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['store', 'backup', 'target'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const [{ runRestore }, { loadSigners }, { openingOf }] = await Promise.all([
+        import('../backup/restore.ts'),
+        import('../backup/keys.ts'),
+        import('./opening.ts'),
+      ])
+      context.cleaning('ending the restore')
+      const options = {
+        ...settings,
+        signers: await loadSigners(settings.backup),
+        opening: await openingOf(args, io),
+        resume: args['continue'] === true,
+        ...(args['label'] !== undefined && { label: args['label'] as string }),
+        ...(args['name'] !== undefined && { name: args['name'] as string }),
+      }
+      await runRestore(options, emit, signal)
+    },
+  }
+}

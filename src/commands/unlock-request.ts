@@ -1,0 +1,66 @@
+import { basename, resolve } from 'node:path'
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+
+const READABLE = 0o644
+
+/** `pgveil unlock request`: an envelope for a custodian elsewhere. */
+export function unlockRequestCommand(context: Context): CommandModule {
+  const { io } = context
+  const { config, store, json, quiet } = OPTIONS
+  return {
+    command: 'request',
+    describe: 'write an envelope to a file, for a custodian who is elsewhere',
+    builder: (yargs) =>
+      yargs
+        .options({ config, store, json, quiet })
+        .options(BACKUP_CHOICE)
+        .option('side', {
+          type: 'string',
+          requiresArg: true,
+          demandOption: true,
+          description: 'whose envelope',
+        })
+        .option('output', {
+          type: 'string',
+          requiresArg: true,
+          description: 'file to write (default: label and side)',
+        })
+        .example('$0 unlock request --side offline', 'a file of a kilobyte, no secret'),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const settings = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: ['store', 'backup'],
+      })
+      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const [custody, { findBackup }, { loadSigners }, { writeNewFile }, { openStore }] =
+        await Promise.all([
+          import('../backup/custody.ts'),
+          import('../backup/backups.ts'),
+          import('../backup/keys.ts'),
+          import('../backup/new-file.ts'),
+          import('../store/open.ts'),
+        ])
+      const opened = await openStore(settings.store)
+      try {
+        await opened.check()
+        const backup = await findBackup(opened, await loadSigners(settings.backup), choiceOf(args))
+        const { label } = backup
+        const [side = ''] = custody.sidesOf(backup, args['side'] as string)
+        const output = (args['output'] as string | undefined) ?? `${label}.${side}.asc`
+        const path = resolve(io.cwd, output)
+        const request = await custody.unlockRequest(opened, backup, side, basename(path))
+        await writeNewFile(path, request.text, READABLE)
+        const { half, recipients } = request
+        emit({ event: 'unlock-request', label, side, path, half, recipients })
+      } finally {
+        await opened.close()
+      }
+    },
+  }
+}

@@ -1,0 +1,47 @@
+import { Failure, toPlainFailure } from '../errors.ts'
+import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
+
+/**
+ * Makes this process a worker: it runs the jobs that its parent sends, one after the other, and ends when the
+ * channel to the parent closes; servers then end its sessions and roll back.
+ *
+ * @param open prepares what jobs need, once, before the first job
+ * @param run runs one job with it
+ */
+export function serveJobs<Setup, Session, Job extends JobBase, Result>(
+  open: (setup: Setup) => Promise<Session>,
+  run: (job: Job, session: Session, onProgress: (progress: JobProgress) => void) => Promise<Result>,
+): void {
+  let setup: Setup | undefined
+  let session: Promise<Session> | undefined
+
+  const send = (message: FromWorker<Result>): void => {
+    // With a callback, a parent that is gone is no error here: `disconnect` follows.
+    if (process.connected) process.send?.(message, () => {})
+  }
+
+  const work = async (job: Job): Promise<void> => {
+    const { id } = job
+    try {
+      if (!setup) throw new Error('a job came before the setup')
+      session ??= open(setup)
+      const result = await run(job, await session, (progress) => send({ id, progress }))
+      send({ id, result })
+    } catch (error) {
+      if (error instanceof Failure) send({ id, failure: toPlainFailure(error) })
+      else {
+        const stack = error instanceof Error ? error.stack : undefined
+        send({ id, failure: { kind: 'bug', message: `the worker failed on ${job.table}` }, stack })
+      }
+    }
+  }
+
+  process.on('message', (message: ToWorker<Setup, Job>) => {
+    if ('setup' in message) setup = message.setup
+    else void work(message.job)
+  })
+  // The parent decides about signals; a terminal sends them to the whole group.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => {})
+  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+}

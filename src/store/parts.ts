@@ -1,0 +1,143 @@
+/** The first buffer of an object begins at this size and doubles: most objects are small. */
+const FIRST_BUFFER = 256 * 1024
+
+export interface PartsOptions {
+  /** Bytes of part `number`, counted from 1. */
+  sizeOf(number: number): number
+  /** Parts stored at the same time. */
+  inFlight: number
+  /** Stores a part; `part` stays unchanged until it returned. */
+  store(part: Buffer, number: number): Promise<void>
+}
+
+interface Waiter {
+  resolve(): void
+  reject(error: unknown): void
+}
+
+/**
+ * Cuts bytes into parts and has them stored, a few at a time and begun in order. Holds one part that is being
+ * filled beside those in flight, and reuses their memory.
+ */
+export class Parts {
+  readonly #options: PartsOptions
+  #filling: Buffer = Buffer.alloc(0)
+  #filled = 0
+  #number = 1
+  #full: { part: Buffer; memory: Buffer; number: number }[] = []
+  readonly #running = new Set<Promise<void>>()
+  readonly #spare: Buffer[] = []
+  #waiters: Waiter[] = []
+  #failed: { error: unknown } | undefined
+  /** Bytes taken so far. */
+  size = 0
+
+  constructor(options: PartsOptions) {
+    this.#options = options
+  }
+
+  /** Parts that have left for the store. */
+  get begun(): number {
+    return this.#number - 1
+  }
+
+  /** Copies `bytes`; see ObjectWriter.write. */
+  write(bytes: Uint8Array): Promise<void> | undefined {
+    if (this.#failed) return Promise.reject(this.#failed.error)
+    this.size += bytes.length
+    for (let from = 0; from < bytes.length;) {
+      const size = this.#options.sizeOf(this.#number)
+      // A part leaves only when more follows, so that an object of exactly one part is a small one.
+      if (this.#filled === size) {
+        this.flush()
+        continue
+      }
+      const count = Math.min(bytes.length - from, size - this.#filled)
+      this.#makeRoom(this.#filled + count, size)
+      this.#filling.set(bytes.subarray(from, from + count), this.#filled)
+      this.#filled += count
+      from += count
+    }
+    return this.#full.length > 0 ? this.#settled() : undefined
+  }
+
+  #makeRoom(needed: number, size: number): void {
+    if (this.#filling.length >= needed) return
+    let length = this.#number > 1 ? size : Math.max(this.#filling.length, FIRST_BUFFER)
+    while (length < needed) length *= 2
+    length = Math.min(length, size)
+    const spare = this.#spare.pop()
+    const roomy = spare?.length === length ? spare : Buffer.allocUnsafeSlow(length)
+    this.#filling.copy(roomy, 0, 0, this.#filled)
+    this.#filling = roomy
+  }
+
+  /** Sends off what there is of a part. */
+  flush(): void {
+    if (this.#filled === 0) return
+    const memory = this.#filling
+    this.#full.push({ part: memory.subarray(0, this.#filled), memory, number: this.#number++ })
+    this.#filling = Buffer.alloc(0)
+    this.#filled = 0
+    this.#start()
+  }
+
+  /** What has not left yet, instead of sending it off. */
+  rest(): Buffer {
+    return this.#filling.subarray(0, this.#filled)
+  }
+
+  /**
+   * Waits until every part that left is stored.
+   *
+   * @throws what storing one of them failed with
+   */
+  async drain(): Promise<void> {
+    while (!this.#failed && this.#running.size > 0) await Promise.race(this.#running)
+    if (this.#failed) throw this.#failed.error
+  }
+
+  /** Begins no more parts, and waits until none is under way. Never rejects. */
+  async stop(reason: unknown): Promise<void> {
+    this.#fail(reason)
+    await Promise.all(this.#running)
+    this.#filling = Buffer.alloc(0)
+    this.#filled = 0
+    this.#spare.length = 0
+  }
+
+  #start(): void {
+    while (!this.#failed && this.#running.size < this.#options.inFlight) {
+      const next = this.#full.shift()
+      if (!next) break
+      const run = this.#options
+        .store(next.part, next.number)
+        .then(() => this.#recycle(next.memory))
+        .catch((error: unknown) => this.#fail(error))
+        .then(() => {
+          this.#running.delete(run)
+          this.#start()
+        })
+      this.#running.add(run)
+    }
+    if (this.#full.length === 0) {
+      for (const waiter of this.#waiters.splice(0)) waiter.resolve()
+    }
+  }
+
+  #recycle(memory: Buffer): void {
+    if (memory.length === this.#options.sizeOf(this.#number)) this.#spare.push(memory)
+    else this.#spare.length = 0
+  }
+
+  #settled(): Promise<void> {
+    return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
+  }
+
+  /** The first cause wins. */
+  #fail(error: unknown): void {
+    this.#failed ??= { error }
+    this.#full = []
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failed.error)
+  }
+}

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from '@jest/globals'
+import { Parts } from '../../../src/store/parts.ts'
+import { partSize } from '../../../src/store/s3-upload.ts'
+
+const MIB = 1024 * 1024
+
+test('an object of 5 TiB ends within 10,000 parts, and the first thousand are equal', () => {
+  let total = 0
+  for (let number = 1; number <= 10_000; number++) {
+    expect(partSize(number)).toBeGreaterThanOrEqual(partSize(Math.max(1, number - 1)))
+    if (number <= 1000) expect(partSize(number)).toBe(8 * MIB)
+    total += partSize(number)
+  }
+  expect(total).toBeGreaterThan(5 * 1024 ** 4)
+})
+
+test('keeps bytes in order, begins no more than allowed, and says when to wait', async () => {
+  const stored: Buffer[] = []
+  let running = 0
+  let most = 0
+  const parts = new Parts({
+    sizeOf: (number) => (number <= 2 ? 1000 : 3000),
+    inFlight: 2,
+    store: async (part, number) => {
+      most = Math.max(most, ++running)
+      await sleep(Math.random() * 5)
+      stored[number - 1] = Buffer.from(part)
+      running--
+    },
+  })
+  const bytes = randomBytes(40_001)
+  const reused = Buffer.alloc(1777)
+  let waits = 0
+  for (let at = 0; at < bytes.length; at += reused.length) {
+    const count = bytes.copy(reused, 0, at)
+    const room = parts.write(reused.subarray(0, count))
+    reused.fill(0)
+    if (room) waits++
+    await room
+  }
+  parts.flush()
+  await parts.drain()
+  expect(Buffer.concat(stored).equals(bytes)).toBe(true)
+  expect(stored.slice(0, -1).map(({ length }) => length)).toEqual([
+    1000,
+    1000,
+    ...Array.from({ length: 12 }, () => 3000),
+  ])
+  expect(parts.size).toBe(bytes.length)
+  expect(most).toBe(2)
+  expect(waits).toBeGreaterThan(0)
+})
+
+test('an object of at most one part stays here', () => {
+  const parts = new Parts({ sizeOf: () => 1000, inFlight: 1, store: async () => {} })
+  expect(parts.write(Buffer.alloc(1000, 1))).toBeUndefined()
+  expect(parts.begun).toBe(0)
+  expect(parts.rest().equals(Buffer.alloc(1000, 1))).toBe(true)
+})
+
+test('the first failure ends it: for who waits, who writes, and who drains', async () => {
+  let calls = 0
+  const parts = new Parts({
+    sizeOf: () => 10,
+    inFlight: 1,
+    store: async () => {
+      calls++
+      await sleep(5)
+      throw new Error(`failure ${calls}`)
+    },
+  })
+  await expect(parts.write(Buffer.alloc(100))).rejects.toThrow('failure 1')
+  await expect(parts.write(Buffer.alloc(1))).rejects.toThrow('failure 1')
+  await expect(parts.drain()).rejects.toThrow('failure 1')
+  expect(calls).toBe(1)
+})
+
+test('stop waits for what is under way and begins nothing more', async () => {
+  let ended = 0
+  let begun = 0
+  const parts = new Parts({
+    sizeOf: () => 10,
+    inFlight: 2,
+    store: async () => {
+      begun++
+      await sleep(20)
+      ended++
+    },
+  })
+  const waiting = Promise.allSettled([parts.write(Buffer.alloc(100))])
+  await parts.stop(new Error('enough'))
+  expect(await waiting).toMatchObject([{ status: 'rejected', reason: { message: 'enough' } }])
+  expect({ begun, ended }).toEqual({ begun: 2, ended: 2 })
+})
