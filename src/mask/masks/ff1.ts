@@ -46,16 +46,39 @@ function halfBytes(radix: number, count: number): number {
   return Math.ceil((BigInt(radix) ** BigInt(count) - 1n).toString(2).length / 8)
 }
 
-/** `value % range` for whole numbers below 2^53; `%` itself takes several times as long there. */
-function remainder(value: number, range: number): number {
-  const rest = value - Math.floor(value / range) * range
-  return rest < 0 ? rest + range : rest >= range ? rest - range : rest
-}
+/** Remainders by one divisor, through its inverse: `%` on doubles takes several times as long, a division twice. */
+class Divisor {
+  readonly #divisor: number
+  readonly #inverse: number
+  /** Below 2^21 a remainder and 32 more bits stay exact in one step. */
+  readonly #isShort: boolean
 
-/** Goes on with the remainder of a number whose next 32 bits are in `word`. */
-function shiftIn(sum: number, word: number, range: number): number {
-  const upper = remainder(sum * TWO_16 + (word >>> 16), range)
-  return remainder(upper * TWO_16 + (word & 0xffff), range)
+  constructor(divisor: number) {
+    this.#divisor = divisor
+    this.#inverse = 1 / divisor
+    this.#isShort = divisor <= 2 ** 21
+  }
+
+  /** The remainder of a whole number below 2^53. */
+  remainder(value: number): number {
+    const divisor = this.#divisor
+    // The quotient may be off by one.
+    const rest = value - Math.floor(value * this.#inverse) * divisor
+    return rest < 0 ? rest + divisor : rest >= divisor ? rest - divisor : rest
+  }
+
+  /** Goes on with the remainder of a number whose next 32 bits are in `word`. */
+  shiftIn(sum: number, word: number): number {
+    if (this.#isShort) return this.remainder(sum * TWO_32 + (word >>> 0))
+    const upper = this.remainder(sum * TWO_16 + (word >>> 16))
+    return this.remainder(upper * TWO_16 + (word & 0xffff))
+  }
+
+  /** The remainder of the sum of two remainders. */
+  add(a: number, b: number): number {
+    const sum = a + b
+    return sum >= this.#divisor ? sum - this.#divisor : sum
+  }
 }
 
 /** FF1 for lengths whose halves stay below 2^37: 22 decimal digits, 74 bits. */
@@ -67,8 +90,8 @@ export class Ff1 {
   /** The state that each round starts from. */
   readonly #start: Int32Array
   readonly #halfBytes: number
-  readonly #highRange: number
-  readonly #lowRange: number
+  readonly #high: Divisor
+  readonly #low: Divisor
 
   /**
    * @param key 16, 24 or 32 secret bytes
@@ -81,8 +104,8 @@ export class Ff1 {
     const start = new DataView(firstBlock(this.#aes, radix, length).buffer)
     this.#start = Int32Array.from([0, 4, 8, 12], (at) => start.getInt32(at))
     this.#halfBytes = halfBytes(radix, length - highCount)
-    this.#highRange = radix ** highCount
-    this.#lowRange = radix ** (length - highCount)
+    this.#high = new Divisor(radix ** highCount)
+    this.#low = new Divisor(radix ** (length - highCount))
   }
 
   /** Whether the arithmetic here is exact for strings of this kind. */
@@ -98,14 +121,14 @@ export class Ff1 {
     const roundShift = (this.#halfBytes & 3) * 8
     const roundInWord2 = this.#halfBytes >= 4
     for (let round = 0; round < ROUNDS; round++) {
-      const range = round & 1 ? this.#lowRange : this.#highRange
+      const range = round & 1 ? this.#low : this.#high
       const mark = round << roundShift
       const word2 = start[2]! ^ Math.floor(low / TWO_32) ^ (roundInWord2 ? mark : 0)
       const word3 = start[3]! ^ low ^ (roundInWord2 ? 0 : mark)
       aes.encrypt(start[0]!, start[1]!, word2, word3)
-      let sum = shiftIn(remainder(aes.w0 >>> 0, range), aes.w1, range)
-      if (this.#halfBytes > 4) sum = shiftIn(sum, aes.w2, range)
-      const mixed = remainder(high + sum, range)
+      let sum = range.shiftIn(range.remainder(aes.w0 >>> 0), aes.w1)
+      if (this.#halfBytes > 4) sum = range.shiftIn(sum, aes.w2)
+      const mixed = range.add(high, sum)
       high = low
       low = mixed
     }

@@ -279,8 +279,13 @@ export class Original {
 
   /** Takes in a value; the tag and the stream are its own until the next one. */
   read(bytes: Uint8Array, start: number, end: number): void {
+    this.identity.read(bytes, start, end)
+    this.draw()
+  }
+
+  /** Tag and stream of an identity that was read by itself, by who does not need them for every value. */
+  draw(): void {
     const { identity } = this
-    identity.read(bytes, start, end)
     this.hash.hash(identity.bytes, identity.start, identity.end)
     this.stream.seed(this.hash)
   }

@@ -79,3 +79,66 @@ export function appendNumeric(out: Output, value: Numeric, codec: Codec): void {
   if (codec === 'binary') appendBinary(out, value)
   else appendText(out, value)
 }
+
+/** Powers of ten that doubles hold. */
+const TENS = Float64Array.from({ length: 16 }, (_, i) => 10 ** i)
+const BASE = 10_000
+/** With the zeros that fill its last group, a magnitude below this stays exact in a double. */
+const SMALL = 1e12
+const MOST_GROUPS = 4
+
+/** A number in the binary form whose digits a double holds: most amounts of money. Allocates nothing. */
+export class SmallNumeric {
+  /** What {@link read} read: the number without its sign, times 10 to the power of `scale`. */
+  magnitude = 0
+  negative = false
+  scale = 0
+  readonly #groups = new Int32Array(MOST_GROUPS)
+
+  /** Returns false where the number is larger, or none: {@link readNumeric} then says which. */
+  read(bytes: Uint8Array, start: number, end: number): boolean {
+    const word = (at: number) => (bytes[start + at]! << 8) | bytes[start + at + 1]!
+    const groups = word(0)
+    const sign = word(4)
+    this.negative = sign === NEGATIVE
+    this.scale = word(6)
+    if (groups > MOST_GROUPS || (sign !== POSITIVE && sign !== NEGATIVE)) return false
+    if (end - start !== HEADER + groups * 2) return false
+    let value = 0
+    for (let i = 0; i < groups; i++) value = value * BASE + word(HEADER + i * 2)
+    const weight = (word(2) << 16) >> 16
+    const beyond = (groups - 1 - weight) * GROUP - this.scale
+    if (beyond >= GROUP || beyond <= -TENS.length || value > Number.MAX_SAFE_INTEGER) return false
+    this.magnitude = beyond > 0 ? Math.floor(value / TENS[beyond]!) : value * TENS[-beyond]!
+    return this.magnitude < SMALL
+  }
+
+  /** Appends the number with another magnitude, of no more digits. */
+  append(out: Output, magnitude: number): void {
+    const fractionGroups = Math.ceil(this.scale / GROUP)
+    let rest = magnitude * TENS[fractionGroups * GROUP - this.scale]!
+    // Least group first; zeros at that end are not written.
+    let count = 0
+    let zeros = 0
+    while (rest > 0) {
+      const upper = Math.floor(rest / BASE)
+      const group = rest - upper * BASE
+      if (group === 0 && zeros === count) zeros++
+      this.#groups[count++] = group
+      rest = upper
+    }
+    const written = count - zeros
+    const weight = count === 0 ? 0 : count - fractionGroups - 1
+    out.reserve(HEADER + written * 2)
+    appendWord(out, written)
+    appendWord(out, weight)
+    appendWord(out, this.negative && magnitude > 0 ? NEGATIVE : POSITIVE)
+    appendWord(out, this.scale)
+    for (let i = count - 1; i >= zeros; i--) appendWord(out, this.#groups[i]!)
+  }
+}
+
+function appendWord(out: Output, word: number): void {
+  out.bytes[out.length++] = word >>> 8
+  out.bytes[out.length++] = word
+}

@@ -51,8 +51,6 @@ export class WidePermutation {
   }
 }
 
-const TABLE = 64
-
 /**
  * Keyed permutations of numeral strings of any length, in place. One instance per key and radix: the
  * schedules of the lengths met are kept.
@@ -62,12 +60,17 @@ export class NumeralPermutation {
   readonly #radix: number
   readonly #single: SmallPermutation
   readonly #byLength: (Ff1 | undefined)[] = []
+  /** The least length that takes whole numbers without limit. */
+  readonly #tooLong: number
 
   /** @param radix 2 to 36 */
   constructor(key: Uint8Array, radix: number) {
     this.#key = key
     this.#radix = radix
     this.#single = new SmallPermutation(key, radix)
+    let length = 2
+    while (Ff1.fits(radix, length)) length++
+    this.#tooLong = length
   }
 
   /** Permutes `numerals[start, end)`, each in [0, radix). */
@@ -75,7 +78,7 @@ export class NumeralPermutation {
     const length = end - start
     if (length === 0) return
     if (length === 1) numerals[start] = this.#single.of(numerals[start]!)
-    else if (length < TABLE && Ff1.fits(this.#radix, length)) this.#applySmall(numerals, start, end)
+    else if (length < this.#tooLong) this.#applySmall(numerals, start, end)
     else this.#applyBig(numerals, start, end)
   }
 

@@ -52,7 +52,7 @@ export const openPhone: MaskOpener = (prepared): Mask => {
     end - start <= count && end > start && identity.bytes[start] !== ZERO
 
   return (bytes, start, end, out) => {
-    original.read(bytes, start, end)
+    identity.read(bytes, start, end)
     const national = identity.start + country.length
     const isOwn =
       own !== undefined &&
@@ -65,6 +65,7 @@ export const openPhone: MaskOpener = (prepared): Mask => {
       permute(identity.bytes, identity.start, identity.end, foreign.digits)
       append(out, prefixes[1]!, numerals, foreign.digits)
     } else {
+      original.draw()
       for (let i = 0; i < other.digits; i++) numerals[i] = original.stream.below(10)
       append(out, prefixes[2]!, numerals, other.digits)
     }

@@ -1,6 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
-import type { TypeClass } from '../../../src/mask/mask.ts'
+import { Output, type Codec, type TypeClass } from '../../../src/mask/mask.ts'
+import { Stream } from '../../../src/mask/keyed.ts'
+import { appendNumeric, readNumeric, type Numeric } from '../../../src/mask/masks/numeric.ts'
 import { int64, integerField, integerIn, maskBytes, open } from './masking.ts'
+
+function numericField(number: Numeric, codec: Codec): Buffer {
+  const out = new Output(64)
+  appendNumeric(out, number, codec)
+  return out.bytes.subarray(0, out.length)
+}
 
 describe('number.noise', () => {
   const edges: [TypeClass, bigint][] = [
@@ -111,6 +119,32 @@ describe('number.noise', () => {
       expect(digits(masked)).toBe(text.of(value))
     }
   })
+
+  test.each([1, 10, 100])(
+    '%d per cent of a numeric of any length: binary is text',
+    async (percent) => {
+      const options = { percent }
+      const text = await open('number.noise', { type: 'numeric', options })
+      const binary = await open('number.noise', { type: 'numeric', options }, 'binary')
+      const words = new Stream()
+      for (let digits = 1; digits <= 24; digits++) {
+        for (let scale = 0; scale <= 9; scale++) {
+          const drawn = Array.from({ length: digits }, () => words.below(10)).join('')
+          for (const unscaled of [BigInt(drawn), -BigInt(drawn), 10n ** BigInt(digits) - 1n]) {
+            const number = { unscaled, scale }
+            const masked = maskBytes(binary.mask, numericField(number, 'binary'))!
+            expect(readNumeric(masked, 0, masked.length, 'binary')!.scale).toBe(scale)
+            const shown = numericField(readNumeric(masked, 0, masked.length, 'binary')!, 'text')
+            expect(shown.toString()).toBe(text.of(numericField(number, 'text').toString()))
+            // Nothing but PostgreSQL's own form: no zeros that it would not send.
+            expect(masked).toEqual(
+              numericField(readNumeric(masked, 0, masked.length, 'binary')!, 'binary'),
+            )
+          }
+        }
+      }
+    },
+  )
 
   test('floats: range, sign and codecs', async () => {
     for (const type of ['float4', 'float8'] as const) {

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { deriveKey } from '../../keyed.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'
-import type { NumberNoiseParams } from '../number-noise.ts'
+import type { NumberNoiseParams } from '../noise.ts'
 import { refuseUnique } from './request.ts'
 
 const USUAL_PERCENT = 10
