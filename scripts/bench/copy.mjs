@@ -6,7 +6,7 @@
 //
 // Rounds alternate, so that whatever else the machine does meets all three.
 import { execFile, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs, promisify } from 'node:util'
@@ -15,7 +15,8 @@ import pg from 'pg'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
-import { measureCopy } from './measure.mjs'
+import { findBinaries } from './binaries.mjs'
+import { measureCopy, median } from './measure.mjs'
 
 const { values: options } = parseArgs({
   options: {
@@ -30,28 +31,6 @@ const { values: options } = parseArgs({
 const rounds = Number(options.rounds)
 const jobs = Number(options.jobs)
 const exec = promisify(execFile)
-
-/** A directory with a server and its client tools, all of one version. */
-function findBinaries() {
-  const candidates = [
-    options.bin,
-    ...['18', '17', '16', '15', '14'].map((major) => `/usr/lib/postgresql/${major}/bin`),
-  ]
-  for (const bin of candidates) {
-    if (!bin) continue
-    try {
-      const names = readdirSync(bin)
-      if (['postgres', 'initdb', 'pg_dump', 'pg_restore', 'psql'].every((n) => names.includes(n))) {
-        return bin
-      }
-    } catch {
-      // not there
-    }
-  }
-  console.error('bench:copy needs a PostgreSQL with server, pg_dump, pg_restore and psql')
-  console.error('hint: apt-get install postgresql, or --bin DIRECTORY')
-  process.exit(1)
-}
 
 /** @param {string} bin @param {string} source @param {string} server @param {string} directory */
 async function dumpRestore(bin, source, server, directory) {
@@ -134,14 +113,8 @@ async function relay(bin, source, server) {
   return seconds
 }
 
-/** @param {number[]} numbers */
-function median(numbers) {
-  const sorted = numbers.toSorted((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
 bootstrap()
-const bin = findBinaries()
+const bin = findBinaries(options.bin)
 const settings = { shared_buffers: '256MB', max_wal_size: '4GB' }
 const production = await startPostgres({ bin, settings })
 const dev = await startPostgres({ bin, settings })

@@ -36,29 +36,19 @@ function residentMegabytes(root) {
 }
 
 /**
- * Runs a real `pgveil copy` and watches it.
+ * Runs pgveil with `--json` and watches it.
  *
- * @param {string} source
- * @param {string} target
- * @param {{ rules: string, jobs: number }} options
+ * @param {string[]} args
+ * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
  */
-export async function measureCopy(source, target, { rules, jobs }) {
+export async function measure(args, options = {}) {
   const started = performance.now()
-  const child = spawn(
-    process.execPath,
-    [
-      join(ROOT, 'dist', 'cli.js'),
-      'copy',
-      `--source=${source}`,
-      `--target=${target}`,
-      `--rules=${rules}`,
-      `--jobs=${jobs}`,
-      '--json',
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  )
+  const child = spawn(process.execPath, [join(ROOT, 'dist', 'cli.js'), ...args, '--json'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    ...options,
+  })
   let peak = 0
-  // Looking at all processes takes time that the copy then lacks: not too often.
+  // Looking at all processes takes time that the run then lacks: not too often.
   const sampler = setInterval(() => {
     peak = Math.max(peak, residentMegabytes(child.pid ?? 0))
   }, 400)
@@ -66,18 +56,42 @@ export async function measureCopy(source, target, { rules, jobs }) {
   child.stdout.on('data', (chunk) => (output += chunk))
   const code = await new Promise((resolve) => child.on('close', resolve))
   clearInterval(sampler)
-  if (code !== 0) throw new Error(`pgveil copy ended with ${code}\n${output.slice(-2000)}`)
+  if (code !== 0) throw new Error(`pgveil ${args[0]} ended with ${code}\n${output.slice(-2000)}`)
   const events = output
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line))
-  const { report } = events.find((event) => event.event === 'report')
+  const { report } = events.find((event) => event.report !== undefined)
+  return { seconds: (performance.now() - started) / 1000, peak, report }
+}
+
+/**
+ * Runs a real `pgveil copy` and watches it.
+ *
+ * @param {string} source
+ * @param {string} target
+ * @param {{ rules: string, jobs: number }} options
+ */
+export async function measureCopy(source, target, { rules, jobs }) {
+  const urls = [`--source=${source}`, `--target=${target}`]
+  const { seconds, peak, report } = await measure([
+    'copy',
+    ...urls,
+    `--rules=${rules}`,
+    `--jobs=${jobs}`,
+  ])
   return {
-    seconds: (performance.now() - started) / 1000,
+    seconds,
     rowsSeconds: report.phases.rows,
     phases: report.phases,
     rows: report.rows,
     bytes: report.bytes,
     peak,
   }
+}
+
+/** @param {number[]} numbers */
+export function median(numbers) {
+  const sorted = numbers.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
 }

@@ -123,11 +123,18 @@ Passwords for the server come from \`~/.pgpass\`. There must be no database of t
 \`sh restore.sh --help\` tells the rest.
 `
 
-function byHand({ source, seal }: Manifest): string[] {
+function byHand({ source, seal, objects }: Manifest): string[] {
   const [first, second] = seal.sides
   const open = [first, second].flatMap((side, i) =>
     side ? [`half_${i + 1}=$(gpg --decrypt 'envelopes/${side.name}.asc')`] : [],
   )
+  const encoding = source.encoding === 'SQL_ASCII' ? 'SQL_ASCII' : 'UTF8'
+  const largeObjects = objects
+    .filter(({ name }) => name.startsWith('large-objects.'))
+    .slice(0, 1)
+    .map(
+      ({ name }) => `open ${name} | psql -X -q -v ON_ERROR_STOP=1 >/dev/null      # and any others`,
+    )
   const passphrase = second ? '"$half_1$half_2"' : '"$half_1"'
   return [
     '## The same by hand',
@@ -140,10 +147,10 @@ function byHand({ source, seal }: Manifest): string[] {
     `psql -X -d postgres -c ${quoteForShell(createSql(source))}`,
     'export PGDATABASE=NAME_restoring',
     'open pre-data.sql.pgp | psql -X -q -v ON_ERROR_STOP=1',
-    "open tables/1.1.0.pgp | psql -X -c \"SET datestyle = 'ISO, YMD'\" -c \"SET client_encoding = 'UTF8'\" -c 'COPY …'",
-    'open large-objects.1.sql.pgp | psql -X -q -v ON_ERROR_STOP=1 >/dev/null',
+    `open tables/1.1.0.pgp | psql -X -c "SET datestyle = 'ISO, YMD'" -c "SET client_encoding = '${encoding}'" -c 'COPY …'`,
+    ...largeObjects,
     'open post-data.sql.pgp | psql -X -q -v ON_ERROR_STOP=1',
-    'open settings.sql.pgp | psql -X -q -v ON_ERROR_STOP=1',
+    'open settings.sql.pgp | psql -X -q -v ON_ERROR_STOP=1 >/dev/null',
     'psql -X -c ANALYZE',
     '```',
     '',

@@ -281,9 +281,9 @@ obtain_half() {
 }
 
 ask_half() {
-  printf 'half of side %s (not shown): ' "$1" >/dev/tty
   terminal=$(stty -g </dev/tty)
   stty -echo </dev/tty
+  printf 'half of side %s (not shown): ' "$1" >/dev/tty
   IFS= read -r half </dev/tty || half=
   stty "$terminal" </dev/tty
   terminal=

@@ -18,7 +18,6 @@ import {
   replaceEnvelope,
   supersededNames,
   writeEnvelopes,
-  type Envelope,
 } from './envelopes.ts'
 import { loadSealingKeys, type SealingKeys, type SideKeys } from './keys.ts'
 import { currentName, openSide, type Opening } from './unlock.ts'
@@ -181,36 +180,45 @@ class Rewrapping {
     return Buffer.from(await openSide(this.#store, this.#backup, this.#side.name, opening))
   }
 
-  /** Stores envelope, signature and list, in this order. */
+  /**
+   * Stores envelope, signature and list, in this order.
+   *
+   * @throws Failure `refused` where somebody else was faster: then nothing has changed
+   */
   async replace(half: Buffer): Promise<void> {
     const { label, files, envelopes } = this.#backup
-    const number = nextNumber(files.keys(), this.#side.name)
-    const envelope = await writeEnvelope(this.#store, label, this.#side, half, number)
-    const list = replaceEnvelope(envelopes, envelope)
-    const bytes = writeEnvelopes(list)
-    const signature = listSignatureName(list.generation, bytes)
-    const stored = [envelopeName(envelope.side, number), signature, listName(list.generation)]
-    const put = (name: string, content: Buffer) =>
-      this.#store.create(`${label}/${name}`, content, { lock: false })
-    await put(signature, await signDetached(bytes, this.#keys.signing))
-    try {
-      await put(listName(list.generation), bytes)
-    } catch (error) {
-      throw await this.#conflict(error, envelope, signature)
+    const { name } = this.#side
+    const number = nextNumber(files.keys(), name)
+    const stored: string[] = []
+    const put = async (object: string, work: Promise<unknown>) => {
+      await work
+      stored.push(object)
     }
-    this.#backup = {
-      ...this.#backup,
-      envelopes: list,
-      files: new Map([...files, ...stored.map((name): [string, number] => [name, 0])]),
+    try {
+      const writing = writeEnvelope(this.#store, label, this.#side, half, number)
+      await put(envelopeName(name, number), writing)
+      const list = replaceEnvelope(envelopes, await writing)
+      const bytes = writeEnvelopes(list)
+      const signature = listSignatureName(list.generation, bytes)
+      await put(signature, this.#create(signature, await signDetached(bytes, this.#keys.signing)))
+      const listed = listName(list.generation)
+      await put(listed, this.#create(listed, bytes))
+      const now = new Map([...files, ...stored.map((each): [string, number] => [each, 0])])
+      this.#backup = { ...this.#backup, envelopes: list, files: now }
+    } catch (error) {
+      throw await this.#undo(error, stored)
     }
   }
 
-  /** Only a refusal says for certain that the list is not there. */
-  async #conflict(error: unknown, { side, number }: Envelope, signature: string): Promise<unknown> {
+  #create(name: string, bytes: Buffer): Promise<void> {
+    return this.#store.create(`${this.#backup.label}/${name}`, bytes, { lock: false })
+  }
+
+  /** Only a refusal says for certain that the list is not there: after anything else all stays as it is. */
+  async #undo(error: unknown, stored: readonly string[]): Promise<unknown> {
     if (!(error instanceof Failure) || error.kind !== 'refused') return error
     const { label } = this.#backup
-    const ours = [envelopeName(side, number), signature].map((name) => `${label}/${name}`)
-    await this.#store.delete(ours).catch(() => undefined)
+    await this.#store.delete(stored.map((name) => `${label}/${name}`)).catch(() => undefined)
     return new Failure('refused', `somebody else has changed the envelopes of ${label} meanwhile`, {
       hint: 'run it again, one after the other',
       cause: error,

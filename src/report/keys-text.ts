@@ -19,22 +19,13 @@ export function keysText(event: Event, style: Style): string | undefined {
 }
 
 function linesOf(event: Event, style: Style): string[] | undefined {
-  switch (event.event) {
-    case 'key-set':
-      return keySetLines(event, style)
-    case 'keys':
-      return keysLines(event, style)
-    case 'drill':
-      return drillLines(event, style)
-    case 'rewrap':
-      return [rewrapLine(event)]
-    case 'unlock-request':
-      return requestLines(event)
-    case 'unlock-answer':
-      return answerLines(event)
-    default:
-      return undefined
-  }
+  if (event.event === 'key-set') return keySetLines(event, style)
+  if (event.event === 'keys') return keysLines(event, style)
+  if (event.event === 'drill') return drillLines(event, style)
+  if (event.event === 'rewrap') return [rewrapLine(event)]
+  if (event.event === 'unlock-request') return requestLines(event)
+  if (event.event === 'unlock-answer') return answerLines(event)
+  return undefined
 }
 
 function keySetLines({ files, section, config }: KeySetEvent, style: Style): string[] {

@@ -73,6 +73,7 @@ suite('restore.sh', () => {
       mkdirSync(path(name), { mode: 0o700 })
     for (const program of [...PROGRAMS, ...BASICS])
       symlinkSync(find(program) ?? '', path('tools', program))
+    symlinkSync(find('sh') ?? '', path('tools', 'sh'))
     await makeKeys()
     ;[source, target] = await Promise.all([
       startPostgres({ settings: { wal_level: 'logical' } }),
@@ -167,6 +168,35 @@ suite('restore.sh', () => {
     const one = await restore('crm', ['--check-only'], { env, halves: [] })
     expect(one).toMatchObject({ code: 14 })
     expect(one.stderr).toContain('the half of side offline is missing')
+  })
+
+  const terminal = find('script') ? test : test.skip
+  terminal('a half that is typed is not shown', async () => {
+    const directory = backups.get('crm') ?? ''
+    const signer = path('keys', 'signing.asc')
+    const command = `exec sh '${directory}/restore.sh' --signer '${signer}' --check-only`
+    // Its standard input is what is typed, its output what is seen.
+    const child = spawn(find('script') ?? '', ['-qec', command, '/dev/null'], {
+      env: { PATH: path('tools'), SHELL: find('sh'), HOME: path('home'), TMPDIR: path('tmp') },
+    })
+    let seen = ''
+    const asked = new Set<string>()
+    const halves = ['operations', 'offline'].map((side) => {
+      const half = readFileSync(halfFile(directory, side), 'utf8').trim()
+      return { half, prompt: `half of side ${side} (not shown): ` }
+    })
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      seen += text
+      for (const { half, prompt } of halves) {
+        if (!seen.includes(prompt) || asked.has(prompt)) continue
+        asked.add(prompt)
+        child.stdin.write(`${half}\n`)
+      }
+    })
+    const code = await new Promise((resolve) => child.on('close', resolve))
+    expect(seen).toContain('nothing was restored')
+    expect(code).toBe(0)
+    for (const { half } of halves) expect(seen).not.toContain(half)
   })
 
   test('no secret is an argument, in the environment or in a file of any program', async () => {

@@ -32,6 +32,12 @@ const PASSPHRASE = 'Ödön 7 titka'
 const half = drawSecret().a
 const manifest = Buffer.from('{"label":"20261122T020000Z-crm"}\r\n')
 
+const SIZES = [
+  [0, 1, 185, 186, 511, 512, 513, 8377, 8378],
+  [CHUNK - 53, CHUNK - 52, CHUNK - 7, CHUNK - 6, CHUNK - 5, CHUNK, CHUNK + 1],
+  [2 * CHUNK - 6, 5 << 20],
+].flat()
+
 let home: GpgHome
 let inherited: string | undefined
 
@@ -88,11 +94,7 @@ describeGpg('sealed objects', () => {
     return home.run(['--pinentry-mode', 'loopback', '--passphrase-file', file, '--decrypt'], sealed)
   }
 
-  test.each([
-    ...[0, 1, 185, 186, 511, 512, 513, 8377, 8378],
-    ...[CHUNK - 53, CHUNK - 52, CHUNK - 7, CHUNK - 6, CHUNK - 5, CHUNK, CHUNK + 1],
-    ...[2 * CHUNK - 6, 5 << 20],
-  ])('open with gpg: %d bytes', (size) => {
+  test.each(SIZES)('open with gpg: %d bytes', (size) => {
     const content = randomBytes(size)
     expect(open(sealBytes(secret, content), secret).equals(content)).toBe(true)
   })
@@ -481,7 +483,10 @@ describeGpg('generated keys work in gpg', () => {
 describeGpg('the vectors', () => {
   let other: GpgHome
   const loopback = (passphrase: string): string[] => [
-    ...['--pinentry-mode', 'loopback', '--passphrase', passphrase],
+    '--pinentry-mode',
+    'loopback',
+    '--passphrase',
+    passphrase,
   ]
 
   beforeAll(() => {

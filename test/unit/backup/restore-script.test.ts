@@ -73,7 +73,17 @@ function sample(change: Partial<Manifest> = {}): Manifest {
 
 function table(name: string, columns: string[], segments: string[]): Manifest['tables'][number] {
   const names = { schema: name, name }
-  return { ...names, root: names, into: names, columns, bytes: 1, rows: 1, digest: '', segments }
+  return {
+    ...names,
+    root: names,
+    into: names,
+    columns,
+    configuration: false,
+    bytes: 1,
+    rows: 1,
+    digest: '',
+    segments,
+  }
 }
 
 let place = ''

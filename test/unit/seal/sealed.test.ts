@@ -16,11 +16,11 @@ const FILLED = CHUNK - 1 - 18 - (1 + 5 + 6) - 22
 const LENGTH = 16
 
 const SIZES = [
-  ...[0, 1, 2, 15, 16, 17, 143, 144, 145, 185, 186, 187, 511, 512, 513],
-  ...[8335, 8336, 8337, 8377, 8378, 8379],
-  ...[FILLED - 1, FILLED, FILLED + 1, FIRST - 1, FIRST, FIRST + 1, CHUNK - 1, CHUNK, CHUNK + 1],
-  ...[FIRST + CHUNK - 1, FIRST + CHUNK, FIRST + CHUNK + 1],
-]
+  [0, 1, 2, 15, 16, 17, 143, 144, 145, 185, 186, 187, 511, 512, 513],
+  [8335, 8336, 8337, 8377, 8378, 8379],
+  [FILLED - 1, FILLED, FILLED + 1, FIRST - 1, FIRST, FIRST + 1, CHUNK - 1, CHUNK, CHUNK + 1],
+  [FIRST + CHUNK - 1, FIRST + CHUNK, FIRST + CHUNK + 1],
+].flat()
 
 /** Gives `bytes` to `stage` in pieces of at most `size`. */
 function feed(stage: Sealer | Opener, bytes: Buffer, size: number): void {
