@@ -7,6 +7,7 @@ import { OPTIONS, type Context, type Io } from './commands/context.ts'
 import { copyCommand } from './commands/copy.ts'
 import { keysCommand } from './commands/keys.ts'
 import { listCommand } from './commands/list.ts'
+import { OPENING_OPTIONS } from './commands/opening-options.ts'
 import { masksCommand } from './commands/masks.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rulesCommand } from './commands/rules.ts'
@@ -115,12 +116,15 @@ async function dispatch(argv: readonly string[], context: Context): Promise<stri
 /** What yargs has to say, in our words; only the first unknown argument is named. */
 function usage(message: string): Failure {
   const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1]
-  const flags = [...Object.keys(OPTIONS), 'dry-run', 'help', 'version'].map((name) => `--${name}`)
+  const options = { ...OPTIONS, ...OPENING_OPTIONS }
+  const flags = [...Object.keys(options), 'dry-run', 'help', 'version'].map((name) => `--${name}`)
   // yargs takes the dashes off
   const near =
     unknown === undefined
       ? undefined
-      : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, COMMANDS))
+      : flags.includes(`--${unknown}`)
+        ? 'other commands take it; see the help of this one'
+        : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, COMMANDS))
   const [line = ''] = message.split('\n', 1)
   return new Failure(
     'usage',

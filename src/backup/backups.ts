@@ -81,8 +81,9 @@ export async function openBackup(
 ): Promise<Backup> {
   const read = (name: string, most?: number) => readWhole(store, `${label}/${name}`, most)
   const believed = signers.map(({ key }) => key)
+  const readSignature = async (name: string) => onlyOne(await read(name), `${label}/${name}`)
   const bytes = await read('manifest.json', MOST_MANIFEST)
-  const signature = await read('manifest.json.asc')
+  const signature = await readSignature('manifest.json.asc')
   const { fingerprint } = await named(`${label}/manifest.json`, () =>
     verifyDetached(bytes, signature, believed),
   )
@@ -90,7 +91,7 @@ export async function openBackup(
   const digest = manifestDigest(bytes)
   const generation = currentGeneration(files.keys())
   const list = await read(listName(generation))
-  const listSignature = await read(listSignatureName(generation, list))
+  const listSignature = await readSignature(listSignatureName(generation, list))
   await named(`${label}/${listName(generation)}`, () =>
     verifyDetached(list, listSignature, believed),
   )
@@ -104,8 +105,18 @@ export async function openBackup(
   }
   checkSides(backup)
   checkFiles(backup)
+  await checkPlain(store, backup)
   await checkEnvelopes(store, backup)
   return backup
+}
+
+/** A signature stands alone in its object: beside it nothing could be trusted that a person reads there. */
+function onlyOne(armored: Buffer, name: string): Buffer {
+  const begin = '-----BEGIN PGP SIGNATURE-----'
+  const end = '-----END PGP SIGNATURE-----'
+  const text = armored.toString('latin1').trim()
+  if (text.startsWith(begin) && text.indexOf(end) === text.length - end.length) return armored
+  throw new Failure('integrity', `${name} is not a signature, or something was added to it`)
 }
 
 /** Opens every label that has a manifest. What is damaged comes with what is wrong. */
@@ -152,6 +163,16 @@ function checkFiles({ label, manifest, files }: Backup): void {
     if (found !== size) {
       throw new Failure('integrity', `${label}/${name} has ${found} bytes instead of ${size}`)
     }
+  }
+}
+
+/** What is not sealed is for people who have nothing else: somebody may run restore.sh. */
+async function checkPlain(store: Store, { label, manifest }: Backup): Promise<void> {
+  for (const { name, content, sha256 } of manifest.objects) {
+    if (content !== undefined) continue
+    const bytes = await readWhole(store, `${label}/${name}`)
+    if (createHash('sha256').update(bytes).digest('hex') !== sha256)
+      throw new Failure('integrity', `${label}/${name} was changed: its SHA-256 is another`)
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { Failure } from '../errors.ts'
 import { sealEnvelope } from '../seal/envelope.ts'
 import { halfDigest, passphraseOf, type Secret } from '../seal/secret.ts'
 import { signDetached } from '../seal/signature.ts'
@@ -35,18 +36,17 @@ export async function writePlain(
 }
 
 /**
- * Stores envelopes and signatures, and last of all the manifest: from then on there is a backup.
+ * Stores the envelopes, the first objects under a label: each run has a secret of its own, and so, of two runs that
+ * have come upon the same label, only one can store its first envelope.
  *
- * @throws Failure `store`; `refused` where there is a manifest of that label already
+ * @throws Failure `store`; `refused` where another run has that label
  */
-export async function commit(
+export async function claimLabel(
   store: Store,
-  manifest: Manifest,
+  label: string,
   keys: SealingKeys,
   secret: Secret,
-): Promise<void> {
-  const { label } = manifest
-  const bytes = writeManifest(manifest)
+): Promise<Envelope[]> {
   const parts: { side: SideKeys; content: Buffer }[] = keys.sides.map((side, i) => ({
     side,
     content: sideSecret(secret, i, keys.sides.length),
@@ -58,9 +58,42 @@ export async function commit(
     })
   }
   const envelopes: Envelope[] = []
-  for (const { side, content } of parts) {
-    envelopes.push(await writeEnvelope(store, label, side, content))
+  try {
+    for (const { side, content } of parts) {
+      envelopes.push(await writeEnvelope(store, label, side, content))
+    }
+    return envelopes
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'refused') throw error
+    throw labelTaken(label, error)
+  } finally {
+    // Those that are not halves of the secret itself.
+    for (const { content } of parts)
+      if (content !== secret.a && content !== secret.b) content.fill(0)
   }
+}
+
+/** @param cause what the store said */
+export function labelTaken(label: string, cause?: unknown): Failure {
+  return new Failure('refused', `something lies under ${label} in the store already`, {
+    hint: 'another run began in the same second: wait for it; do two databases of one name share the store? then give each a name: in backup:',
+    cause,
+  })
+}
+
+/**
+ * Stores the signatures, and last of all the manifest: from then on there is a backup.
+ *
+ * @throws Failure `store`
+ */
+export async function commit(
+  store: Store,
+  manifest: Manifest,
+  envelopes: Envelope[],
+  keys: SealingKeys,
+): Promise<void> {
+  const { label } = manifest
+  const bytes = writeManifest(manifest)
   const list = writeEnvelopes(newEnvelopes(label, manifestDigest(bytes), envelopes))
   const sign = (content: Buffer) => signDetached(content, keys.signing)
   await store.create(`${label}/envelopes.json`, list, { lock: false })

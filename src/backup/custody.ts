@@ -151,8 +151,12 @@ async function openWithFirst(request: Buffer, openers: readonly EnvelopeOpener[]
   throw reason ?? new Failure('key', 'there is no key to open the envelope with')
 }
 
-/** One half, or both where there is one side only. A copy. */
-function parseAnswer(content: Buffer): Buffer {
+/**
+ * What a custodian's envelope holds: one half, or both where there is one side only. A copy.
+ *
+ * @throws Failure `integrity` where it is neither
+ */
+export function parseAnswer(content: Buffer): Buffer {
   const parsers = [
     () => parseHalf(content, ''),
     () => {

@@ -56,6 +56,8 @@ export interface BackupSession {
   sqlAscii: boolean
   sealing: { passphrase: Buffer; level: number }
   digestKey: Buffer
+  /** The run is given up: what is under way is taken back. */
+  signal: AbortSignal
 }
 
 /** Bytes of COPY text after which a segment ends. */
@@ -96,7 +98,7 @@ function runKind(
 
 async function sealRows(
   job: RowsJob,
-  { client, store, sealing, digestKey }: BackupSession,
+  { client, store, sealing, digestKey, signal }: BackupSession,
   onProgress: (progress: JobProgress) => void,
 ): Promise<Outcome> {
   const segments = new SegmentRows({
@@ -105,6 +107,7 @@ async function sealRows(
     ...sealing,
     digestKey: tableDigestKey(digestKey, job.of),
     limit: SEGMENT_BYTES,
+    signal,
   })
   const ticker = setInterval(() => onProgress(segments.progress), 200)
   try {
@@ -121,7 +124,7 @@ async function sealRows(
 }
 
 async function sealStructure(job: StructureJob, session: BackupSession): Promise<Outcome> {
-  const { source: endpoint, snapshotId: snapshot, sqlAscii, store, sealing } = session
+  const { source: endpoint, snapshotId: snapshot, sqlAscii, store, sealing, signal } = session
   const { text, warnings } = await dumpStructure({
     endpoint,
     dumper: job.dumper,
@@ -129,18 +132,19 @@ async function sealStructure(job: StructureJob, session: BackupSession): Promise
     section: job.section,
     sqlAscii,
     what: 'everything',
+    signal,
   })
   const sql = Buffer.from(text)
-  const object = await writeSealed(store, job.name, sql, sealing)
+  const object = await writeSealed(store, job.name, sql, sealing, { signal })
   return { objects: [object], rows: 0, bytes: sql.length, warnings }
 }
 
 async function sealLargeObjects(
   job: LargeObjectsJob,
-  { client, store, sealing }: BackupSession,
+  { client, store, sealing, signal }: BackupSession,
   onProgress: (progress: JobProgress) => void,
 ): Promise<Outcome> {
-  const writer = new SealedObjectWriter(store, job.name, sealing)
+  const writer = new SealedObjectWriter(store, job.name, sealing, { signal })
   try {
     for await (const sql of largeObjectSql(client, job.range)) {
       await writer.write(sql)

@@ -18,8 +18,9 @@ export interface ObjectReading {
  * and SHA-256 of the sealed bytes, their seal and the length of the content were what the manifest says; before, nothing
  * that was made of the content may be committed.
  *
+ * @param reading its passphrase is the manifest's, by the digests of its halves: what it does not open is of another backup
  * @param take may return a promise to wait for before the next block
- * @throws Failure `integrity` that names the object; `key` where the passphrase is not its own; `store`; whatever `take` throws
+ * @throws Failure `integrity` that names the object; `store`; whatever `take` throws
  */
 export async function readSealed(
   { store, label, object, passphrase, signal }: ObjectReading,
@@ -63,9 +64,14 @@ export async function readSealed(
 /** Says which object a failure is about. */
 function about(name: string, error: unknown): unknown {
   if (error instanceof AbsentObject) return new Failure('integrity', `${name} is missing`)
-  if (!(error instanceof Failure) || error.message.includes(name)) return error
-  if (error.kind !== 'integrity' && error.kind !== 'key') return error
-  return new Failure(error.kind, `${name}: ${error.message}`, {
+  if (!(error instanceof Failure)) return error
+  if (error.kind === 'key') {
+    return new Failure('integrity', `${name} is not of this backup: its secret does not open it`, {
+      cause: error,
+    })
+  }
+  if (error.kind !== 'integrity' || error.message.includes(name)) return error
+  return new Failure('integrity', `${name}: ${error.message}`, {
     ...(error.hint && { hint: error.hint }),
     cause: error,
   })

@@ -94,8 +94,9 @@ export async function writeSealed(
   name: string,
   content: Uint8Array,
   sealing: { passphrase: Buffer; level: number },
+  options: WriteOptions = {},
 ): Promise<WrittenObject> {
-  const writer = new SealedObjectWriter(store, name, sealing)
+  const writer = new SealedObjectWriter(store, name, sealing, options)
   try {
     await writer.write(content)
     return await writer.complete()

@@ -25,6 +25,11 @@ function noteSql(object: string): string {
   return `INSERT INTO ${NOTES}.loaded VALUES (${quoteLiteral(object)})`
 }
 
+/** The object is not in any more. */
+export function forgetSql(object: string): string {
+  return `DELETE FROM ${NOTES}.loaded WHERE object = ${quoteLiteral(object)}`
+}
+
 /** Tables whose rows are wanted: names like `public.contact`, `*` for any characters; a root stands for its partitions. */
 export function chooseTables(manifest: Manifest, only: readonly string[]): ManifestTable[] {
   if (only.length === 0) return manifest.tables

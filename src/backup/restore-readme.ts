@@ -33,7 +33,7 @@ function whatItIs(manifest: Manifest): string[] {
   const content = objects.reduce((sum, object) => sum + (object.content ?? 0), 0)
   const onDisk = tables.reduce((sum, { bytes }) => sum + bytes, 0)
   const sides = seal.sides.flatMap(({ name, recipients }) => [
-    `- Side ${code(name)}, any one of these keys opens ${code(`envelopes/${name}.asc`)}:`,
+    `- Side ${code(name)}, any one of these keys opens ${code(`envelopes/${name}.asc`)}, or the one with the highest number behind the name where custodians have changed since:`,
     ...recipients.map((fingerprint) => `  - ${code(fingerprint)}`),
   ])
   return [

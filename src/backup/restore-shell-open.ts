@@ -264,14 +264,15 @@ obtain_half() {
     is_half "$3" || fail 14 "$2 does not hold the half of side $1 of this backup"
     return 0
   fi
-  if [ -f "envelopes/$1.asc" ]; then
-    say "asking gpg to open envelopes/$1.asc"
-    half=$(gpg --quiet --decrypt -- "envelopes/$1.asc" | tr -d ' \\t\\r\\n')
-    if [ -n "$half" ]; then
-      is_half "$3" || fail 14 "envelopes/$1.asc does not hold the half of side $1 of this backup"
-      return 0
-    fi
-  fi
+  # New custodians have an envelope with a number in its name.
+  for envelope in "envelopes/$1.asc" "envelopes/$1".[0-9]*.asc; do
+    [ -f "$envelope" ] || continue
+    say "asking gpg to open $envelope"
+    half=$(gpg --quiet --decrypt -- "$envelope" | tr -d ' \\t\\r\\n')
+    [ -n "$half" ] || continue
+    is_half "$3" || fail 14 "$envelope does not hold the half of side $1 of this backup"
+    return 0
+  done
   if ! (: </dev/tty) 2>/dev/null; then
     fail 14 "the half of side $1 is missing" \\
       "send envelopes/$1.asc to a custodian of $1, and give what comes back by --half $1=FILE"

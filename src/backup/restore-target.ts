@@ -2,26 +2,30 @@ import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { cutStatements } from '../postgres/statements.ts'
 import {
   createBuilding,
-  dropDatabase,
+  dropBuilding,
   dropStale,
   findUnfinished,
   handOver,
   keepUnfinished,
   openMaintenance,
+  previousName,
   type Building,
 } from '../sink/building.ts'
 import { TargetSessions } from '../sink/finish.ts'
 import { LeftOut } from '../sink/left-out.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
 import { runRestoreSql } from '../sink/restore-sql.ts'
+import { hasSubscriptions } from '../sink/subscriptions.ts'
 import { createStructure, forResuming } from '../sink/structure.ts'
 import type { StructurePlan } from '../sink/structure-plan.ts'
 import { readServerFacts } from '../source/snapshot.ts'
 import type { Manifest } from './manifest.ts'
 import type { OpenedBackup } from './restore-open.ts'
-import { CREATE_NOTES, READ_NOTES } from './restore-plan.ts'
+import { CREATE_NOTES } from './restore-plan.ts'
+import { endOrphans, readLoaded } from './restore-resume.ts'
 
 export interface TargetOptions {
   /** Connection URL. */
@@ -32,6 +36,15 @@ export interface TargetOptions {
   keepPrevious: boolean
   /** Goes on with what an earlier restore of this backup has left. */
   resume: boolean
+}
+
+/** What is left to do in the database that is being built. */
+interface Work {
+  sessions: TargetSessions
+  /** Names of objects that are in already. */
+  loaded: ReadonlySet<string>
+  /** The structure that is left to make. */
+  plan: StructurePlan
 }
 
 /** Failures after which rows that are in are as good as before. */
@@ -110,20 +123,31 @@ export class RestoreTarget {
       'SELECT FROM pg_catalog.pg_database WHERE datname = $1',
       [this.#database],
     )
-    if (rows.length === 0 || this.#options.replace === this.#database) return
+    if (rows.length === 0) return
+    if (this.#options.replace === this.#database) return this.#refuseSubscriber(maintenance)
     throw new Failure('refused', `the database ${this.#database} is there already`, {
       hint: `add --replace ${this.#database} to put the restored one in its place, or name another target`,
     })
   }
 
-  /**
-   * Makes the database and its structure, or finds what an earlier restore has made.
-   *
-   * @returns sessions on it, the names of the objects that are in already, and the structure that is left to make
-   */
-  async build(
-    opened: OpenedBackup,
-  ): Promise<{ sessions: TargetSessions; loaded: ReadonlySet<string>; plan: StructurePlan }> {
+  /** The server drops no database with a subscription, and the slot of one that is in use is not ours to end. */
+  async #refuseSubscriber(maintenance: pg.Client): Promise<void> {
+    const { keepPrevious } = this.#options
+    const goes = keepPrevious ? previousName(this.#database) : this.#database
+    if (!(await hasSubscriptions(maintenance, goes))) return
+    throw new Failure(
+      'refused',
+      `the database ${goes} has a subscription, with which it cannot be dropped`,
+      {
+        hint: keepPrevious
+          ? 'drop the subscription, or rename that database'
+          : 'drop the subscription, or add --keep-previous',
+      },
+    )
+  }
+
+  /** Makes the database and its structure, or finds what an earlier restore has made. */
+  async build(opened: OpenedBackup): Promise<Work> {
     const maintenance = this.#maintenance as pg.Client
     const { manifest, label } = opened.backup
     const found = this.#options.resume
@@ -134,16 +158,10 @@ export class RestoreTarget {
     }
     if (!found) await this.#dropStale(maintenance)
     await this.#createRoles(maintenance, opened.globals)
-    this.#building = found ?? (await this.#create(manifest, maintenance))
-    const sessions = new TargetSessions(this.#building.endpoint, opened.plan)
-    this.#run.onEnd(() => sessions.close())
-    if (found) {
-      this.#resumable = true
-      const { rows } = await sessions.use((client) => client.query<{ object: string }>(READ_NOTES))
-      this.#run.note(`going on with ${found.name}: ${rows.length} objects are in`)
-      const loaded = new Set(rows.map(({ object }) => object))
-      return { sessions, loaded, plan: forResuming(opened.plan) }
-    }
+    const resumed = found && (await this.#resume(found, opened))
+    if (resumed) return resumed
+    this.#building = await this.#create(manifest, maintenance)
+    const sessions = this.#openSessions(opened)
     await sessions.use((client) => createStructure(client, opened.plan, this.leftOut.warn))
     await sessions.use((client) => client.query(CREATE_NOTES))
     await keepUnfinished(maintenance, this.#building, label)
@@ -151,8 +169,34 @@ export class RestoreTarget {
     return { sessions, loaded: new Set(), plan: opened.plan }
   }
 
+  #openSessions({ plan }: OpenedBackup): TargetSessions {
+    const sessions = new TargetSessions(this.building.endpoint, plan)
+    this.#run.onEnd(() => sessions.close())
+    return sessions
+  }
+
+  /** @returns undefined where it is too late for that: the database was finished, but for its name */
+  async #resume(found: Building, opened: OpenedBackup): Promise<Work | undefined> {
+    const maintenance = this.#maintenance as pg.Client
+    this.#building = found
+    this.#resumable = true
+    await endOrphans(maintenance, found)
+    const sessions = this.#openSessions(opened)
+    const loaded = await readLoaded(sessions, opened.backup.manifest)
+    if (loaded) {
+      this.#run.note(`going on with ${found.name}: ${loaded.size} objects are in`)
+      return { sessions, loaded, plan: forResuming(opened.plan) }
+    }
+    this.#run.note(`${found.name} cannot be gone on with: the restore begins at the beginning`)
+    await sessions.close()
+    await dropBuilding(maintenance, found)
+    this.#building = undefined
+    this.#resumable = false
+    return undefined
+  }
+
   async #dropStale(maintenance: pg.Client): Promise<void> {
-    for (const name of await dropStale(maintenance, this.#database)) {
+    for (const name of await dropStale(maintenance, this.endpoint)) {
       this.#run.note(`dropped ${name}, left by a run that did not finish`)
     }
   }
@@ -189,7 +233,7 @@ export class RestoreTarget {
 
   /**
    * Settings of the database come last: some are meant to keep others out. Until it is handed over it must not lose the
-   * comment by which it is known as unfinished.
+   * comment by which it is known as unfinished, not even for a moment.
    *
    * @returns the comment that it had on the source
    */
@@ -200,17 +244,19 @@ export class RestoreTarget {
     const doing = 'apply the settings of the database'
     const comment = await sessions.use(async (client) => {
       try {
-        await runRestoreSql(client, settings, doing, this.leftOut.warn)
+        await client.query('BEGIN')
+        await runRestoreSql(client, await withoutQueries(settings), doing, this.leftOut.warn)
         const { rows } = await client.query<{ comment: string | null }>(
           `SELECT pg_catalog.shobj_description(oid, 'pg_database') AS comment
            FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()`,
         )
+        await keepUnfinished(client, this.building, backup.label)
+        await client.query('COMMIT')
         return rows[0]?.comment ?? null
       } catch (error) {
         throw serverFailure('sink', doing, error)
       }
     })
-    await keepUnfinished(this.#maintenance as pg.Client, this.building, backup.label)
     return comment?.startsWith('pgveil: ') ? null : comment
   }
 
@@ -249,9 +295,9 @@ export class RestoreTarget {
     })
   }
 
-  async #drop({ name }: Building): Promise<boolean> {
+  async #drop(building: Building): Promise<boolean> {
     try {
-      await dropDatabase(this.#maintenance as pg.Client, name)
+      await dropBuilding(this.#maintenance as pg.Client, building)
       return true
     } catch {
       // The session may be what broke: once more with a new one.
@@ -259,7 +305,7 @@ export class RestoreTarget {
     try {
       const maintenance = await openMaintenance(this.endpoint)
       try {
-        await dropDatabase(maintenance, name)
+        await dropBuilding(maintenance, building)
       } finally {
         await maintenance.end().catch(() => {})
       }
@@ -272,4 +318,13 @@ export class RestoreTarget {
   async close(): Promise<void> {
     await this.#maintenance?.end().catch(() => {})
   }
+}
+
+/** What the settings of a backup begin with puts sequences where they stood, all in one transaction; that is done. */
+async function withoutQueries(settings: string): Promise<string> {
+  const kept: string[] = []
+  for await (const { sql, kind } of cutStatements(settings)) {
+    if (kind !== 'SelectStmt') kept.push(sql)
+  }
+  return kept.join(';\n')
 }

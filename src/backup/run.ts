@@ -23,9 +23,18 @@ import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
-import { chainProblems, lastOf, openBackups, scanStore, type Backup } from './backups.ts'
-import { commit, manifestSides, writePlain } from './commit.ts'
+import {
+  chainProblems,
+  lastOf,
+  openBackups,
+  scanStore,
+  type Backup,
+  type Files,
+} from './backups.ts'
+import { claimLabel, commit, labelTaken, manifestSides, writePlain } from './commit.ts'
+import type { Envelope } from './envelopes.ts'
 import { loadSealingKeys, type SealingKeys } from './keys.ts'
+import { removeLeftovers } from './leftovers.ts'
 import { FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
 import { plannedTable, planTables, type TableBackup } from './plan.ts'
@@ -83,7 +92,7 @@ export async function runBackup(
     return await sealAndCommit(options, prepared, run)
   } catch (error) {
     await run.end()
-    throw stored ? await cleanUp(stored, error) : error
+    throw stored?.claimed ? await removeLeftovers(stored, error) : error
   } finally {
     await run.end()
   }
@@ -105,6 +114,8 @@ interface Prepared {
   name: string
   label: string
   previous: Backup | undefined
+  /** What lies under the label is this run's. */
+  claimed: boolean
 }
 
 async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
@@ -126,8 +137,11 @@ async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
     }
     const read = await readSource(snapshot, options)
     const facts = await readSnapshotFacts(snapshot.client)
-    const previous = await findPrevious(store, keys, name)
+    const found = await scanStore(store)
+    const previous = await findPrevious(store, found, keys, name)
+    warnOfOtherServer(snapshot, previous, run)
     const label = `${facts.time.replace(/[-:]/g, '')}-${name}`
+    if (found.has(label)) throw labelTaken(label)
     const tables = planTables(read.catalog, read.hashed, jobs)
     run.emit({
       event: 'plan',
@@ -138,7 +152,8 @@ async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
       tables: tables.map(plannedTable),
     })
     const reopen = () => openStore(options.store)
-    return { source, snapshot, facts, ...read, tables, keys, store, reopen, name, label, previous }
+    const prepared = { source, snapshot, facts, ...read, tables, keys, store, reopen, name, label }
+    return { ...prepared, previous, claimed: false }
   } catch (error) {
     throw serverFailure('source', `read ${source.label}`, error)
   }
@@ -172,10 +187,10 @@ function chainName(database: string): string {
 /** The backup that the next one follows; a chain that is damaged is not added to. */
 async function findPrevious(
   store: Store,
+  files: ReadonlyMap<string, Files>,
   { signers }: SealingKeys,
   name: string,
 ): Promise<Backup | undefined> {
-  const files = await scanStore(store)
   const ours = new Map([...files].filter(([label]) => label.endsWith(`Z-${name}`)))
   const { backups, damaged } = await openBackups(store, ours, signers)
   const [first] = [...damaged.values()]
@@ -185,6 +200,16 @@ async function findPrevious(
   throw new Failure('integrity', `${problem.label} ${problem.message}`, {
     hint: 'pgveil list shows the whole chain; under another name: in backup: a new one begins',
   })
+}
+
+/** After a failover that is as it should be; where two databases share a name, it is not. */
+function warnOfOtherServer({ facts }: Snapshot, previous: Backup | undefined, run: Run): void {
+  const before = previous?.manifest.source.systemIdentifier
+  if (!before || !facts.systemIdentifier || before === facts.systemIdentifier) return
+  run.warn(
+    'other-server',
+    `${previous.label} is of another server: is this the same database, after a failover or a restore?`,
+  )
 }
 
 async function sealAndCommit(
@@ -197,6 +222,7 @@ async function sealAndCommit(
   try {
     const pool = startPool(options.jobs)
     run.onEnd(() => pool.close())
+    const envelopes = await run.during(claim(prepared, secret))
     const sealed = await run.phase('rows', () => sealRows(options, prepared, secret, pool, run))
     await run.during(pool.close())
     const manifest = await run.phase('checks', () =>
@@ -204,10 +230,22 @@ async function sealAndCommit(
     )
     await run.during(snapshot.close())
     // From here on a signal comes too late: the manifest is there, or it is not.
-    await run.uninterrupted('commit', () => commit(store, manifest, keys, secret))
+    await run.uninterrupted('commit', () => commit(store, manifest, envelopes, keys))
     return report(prepared, manifest, sealed, run)
   } finally {
     wipe(secret)
+  }
+}
+
+/** A run that is refused its label has nothing to remove there; one that cannot tell has. */
+async function claim(prepared: Prepared, secret: Secret): Promise<Envelope[]> {
+  const { store, label, keys } = prepared
+  prepared.claimed = true
+  try {
+    return await claimLabel(store, label, keys, secret)
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'refused') prepared.claimed = false
+    throw error
   }
 }
 
@@ -351,29 +389,4 @@ function report(prepared: Prepared, manifest: Manifest, sealed: Sealed, run: Run
   }
   run.emit({ event: 'backup', report: result })
   return result
-}
-
-/** Removes what a failed run has stored; says what could not be removed. */
-async function cleanUp({ reopen, label, source }: Prepared, error: unknown): Promise<unknown> {
-  try {
-    const store = await reopen()
-    try {
-      const names: string[] = []
-      for await (const { name } of store.list(`${label}/`)) names.push(name)
-      // The answer to the last step may be what was lost: a manifest that is there makes a backup of it.
-      if (names.includes(`${label}/manifest.json`)) return error
-      await store.delete(names)
-      await store.stranded(new Date(), { remove: true })
-    } finally {
-      await store.close()
-    }
-    return error
-  } catch {
-    const failure = serverFailure('store', `back up ${source.label}`, error)
-    return new Failure(failure.kind, failure.message, {
-      ...(failure.hint && { hint: failure.hint }),
-      left: `objects under ${label}/ in the store, which no backup refers to`,
-      cause: error,
-    })
-  }
 }

@@ -19,7 +19,7 @@ export type BackupPool = WorkerPool<BackupSetup, BackupJob, BackupResult>
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 
 export function startPool(count: number): BackupPool {
-  return new WorkerPool(WORKER, count)
+  return new WorkerPool(WORKER, count, { tidy: true })
 }
 
 export interface SealingRequest {

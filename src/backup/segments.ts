@@ -20,6 +20,7 @@ export interface SegmentRequest {
   digestKey: Buffer
   /** Bytes of COPY text after which a segment ends with the row in hand. */
   limit: number
+  signal?: AbortSignal
 }
 
 /**
@@ -77,11 +78,13 @@ export class SegmentRows implements RowConsumer {
   }
 
   #take(bytes: Buffer): void {
-    const { store, stem, passphrase, level } = this.#request
-    this.#writer ??= new SealedObjectWriter(store, `${stem}.${this.#begun++}.pgp`, {
-      passphrase,
-      level,
-    })
+    const { store, stem, passphrase, level, signal } = this.#request
+    this.#writer ??= new SealedObjectWriter(
+      store,
+      `${stem}.${this.#begun++}.pgp`,
+      { passphrase, level },
+      signal ? { signal } : {},
+    )
     const wait = this.#writer.write(bytes)
     if (wait) this.#hold(wait)
   }

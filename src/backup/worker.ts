@@ -1,3 +1,4 @@
+import { Failure } from '../errors.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import { joinSnapshot } from '../source/snapshot.ts'
@@ -19,13 +20,16 @@ export interface BackupSetup {
   level: number
 }
 
+const ended = new AbortController()
+let session: BackupSession | undefined
+
 async function open(setup: BackupSetup): Promise<BackupSession> {
   const { source, snapshotId, encoding } = setup
   const [client, store] = await Promise.all([
     joinSnapshot(source, snapshotId, encoding),
     openStore(setup.store),
   ])
-  return {
+  session = {
     source,
     client,
     store,
@@ -33,9 +37,19 @@ async function open(setup: BackupSetup): Promise<BackupSession> {
     sqlAscii: encoding === 'SQL_ASCII',
     sealing: { passphrase: Buffer.from(setup.passphrase), level: setup.level },
     digestKey: Buffer.from(setup.digestKey),
+    signal: ended.signal,
   }
+  return session
 }
 
-serveJobs<BackupSetup, BackupSession, BackupJob, BackupResult>(open, (job, session, progress) =>
-  runBackupJob(job, session, progress),
+/** What waits for the store is told; what waits for the source loses its connection. */
+async function stop(): Promise<void> {
+  ended.abort(new Failure('interrupted', 'the run was stopped'))
+  await session?.client.end()
+}
+
+serveJobs<BackupSetup, BackupSession, BackupJob, BackupResult>(
+  open,
+  (job, opened, progress) => runBackupJob(job, opened, progress),
+  stop,
 )

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { parseAnswer } from '../backup/custody.ts'
 import { readKeyFile } from '../backup/keys.ts'
 import type { Opening } from '../backup/unlock.ts'
 import { Failure } from '../errors.ts'
 import type { EnvelopeOpener } from '../seal/envelope.ts'
 import { GpgOpener } from '../seal/gpg-opener.ts'
 import { KeyRing, readPrivateKeys, unlockKey, type PrivateKeyFile } from '../seal/key-ring.ts'
-import { parseHalf } from '../seal/secret.ts'
 import type { Io } from './context.ts'
 import { askSecret } from './prompt.ts'
 
@@ -36,12 +36,21 @@ export async function openingOf(args: Readonly<Record<string, unknown>>, io: Io)
 }
 
 async function readHalf(path: string, side: string): Promise<Buffer> {
+  let answer: Buffer
   try {
-    return parseHalf(await readFile(path), side)
-  } catch (error) {
-    if (error instanceof Failure) throw error
-    const { code } = error as NodeJS.ErrnoException
+    answer = await readFile(path)
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
     throw new Failure('key', `cannot read the half of ${side} in ${path}: ${code ?? 'unreadable'}`)
+  }
+  try {
+    return parseAnswer(answer)
+  } catch {
+    throw new Failure('key', `${path} does not hold the half of ${side}`, {
+      hint: 'it is what pgveil unlock answer writes: 43 characters and nothing else',
+    })
+  } finally {
+    answer.fill(0)
   }
 }
 

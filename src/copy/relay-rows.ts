@@ -6,6 +6,7 @@ const COPY_DATA = 0x64
 /** Passes rows on as they are, message by message, without looking into them. */
 export class RelayRows implements RowConsumer {
   onDrain: (() => void) | undefined
+  readonly keepsChunks = true
   readonly #writer: FrameWriter
   readonly #count: (bytes: number) => void
 

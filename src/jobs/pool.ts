@@ -17,9 +17,13 @@ interface Worker<Result> {
   running: Running<Result> | undefined
 }
 
+/** Milliseconds after which a worker that was to end by itself is ended. */
+const PATIENCE = 7_000
+
 /** Worker processes that run jobs, each one at a time. */
 export class WorkerPool<Setup, Job extends JobBase, Result> {
   readonly #program: string
+  readonly #patience: number
   #setup: Setup | undefined
   readonly #workers: Worker<Result>[] = []
   readonly #idle: Worker<Result>[] = []
@@ -29,9 +33,11 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
    * Starts `count` workers, so that they are there when there is something to do.
    *
    * @param program path of a script that calls `serveJobs`
+   * @param options `tidy`: its workers take back what they wrote when they are to end, and are waited for
    */
-  constructor(program: string, count: number) {
+  constructor(program: string, count: number, { tidy = false } = {}) {
     this.#program = program
+    this.#patience = tidy ? PATIENCE : 0
     for (let i = 0; i < count; i++) this.#idle.push(this.#start())
   }
 
@@ -100,15 +106,18 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
     return this.#workers.flatMap(({ child }) => child.pid ?? [])
   }
 
-  /** Ends the workers at once; what they were writing is rolled back by the server. */
+  /** Ends the workers, unless they tidy up at once; what they were writing is rolled back by the server. */
   async close(): Promise<void> {
     this.#closed = true
     await Promise.all(
       this.#workers.map(async ({ child }) => {
         if (child.exitCode !== null || child.signalCode !== null) return
         const exited = once(child, 'exit')
-        child.kill('SIGKILL')
+        const kill = () => child.kill('SIGKILL')
+        if (child.connected) child.disconnect()
+        const timer = this.#patience > 0 ? setTimeout(kill, this.#patience) : kill()
         await exited
+        if (typeof timer === 'object') clearTimeout(timer)
       }),
     )
   }

@@ -1,17 +1,23 @@
 import { Failure, toPlainFailure } from '../errors.ts'
 import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
 
+/** Milliseconds that a worker has for giving up what it is doing. */
+const GRACE = 5_000
+
 /**
  * Makes this process a worker: it runs the jobs that its parent sends, one after the other, and ends when the
  * channel to the parent closes; servers then end its sessions and roll back.
  *
  * @param open prepares what jobs need, once, before the first job
  * @param run runs one job with it
+ * @param stop has the job in hand fail soon, so that it takes back what it wrote; without it, nothing is waited for
  */
 export function serveJobs<Setup, Session, Job extends JobBase, Result>(
   open: (setup: Setup) => Promise<Session>,
   run: (job: Job, session: Session, onProgress: (progress: JobProgress) => void) => Promise<Result>,
+  stop?: () => Promise<void>,
 ): void {
+  let running: Promise<void> = Promise.resolve()
   let setup: Setup | undefined
   let session: Promise<Session> | undefined
 
@@ -38,10 +44,16 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
 
   process.on('message', (message: ToWorker<Setup, Job>) => {
     if ('setup' in message) setup = message.setup
-    else void work(message.job)
+    else running = work(message.job)
   })
   // The parent decides about signals; a terminal sends them to the whole group.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => {})
-  process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
+  const end = () => process.kill(process.pid, 'SIGKILL')
+  process.on('disconnect', () => {
+    if (stop) {
+      setTimeout(end, GRACE)
+      void Promise.allSettled([stop(), running]).then(end)
+    } else end()
+  })
 }

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { parse, toClientConfig } from 'pg-connection-string'
 import { Failure, type FailureKind } from '../errors.ts'
+import { ReusingSocket } from './socket.ts'
 
 /** A PostgreSQL database that can be connected to. Plain data: it travels to workers by IPC, never by argument. */
 export interface Endpoint {
@@ -92,6 +93,7 @@ export async function openClient(endpoint: Endpoint, purpose: string): Promise<p
     application_name: `pgveil ${purpose}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT * 1000,
     keepAlive: true,
+    ...(!usesTls(endpoint.config) && { stream: () => new ReusingSocket() }),
   })
   client.on('error', () => {})
   try {
@@ -102,6 +104,12 @@ export async function openClient(endpoint: Endpoint, purpose: string): Promise<p
     throw connectFailure(endpoint, error)
   }
   return client
+}
+
+/** As pg decides it. */
+function usesTls({ ssl }: pg.ClientConfig): boolean {
+  const mode = process.env['PGSSLMODE']
+  return ssl === undefined ? mode !== undefined && mode !== 'disable' : ssl !== false
 }
 
 function connectFailure(endpoint: Endpoint, error: unknown): Failure {

@@ -1,6 +1,7 @@
 import type { Connection, Submittable } from 'pg'
 import type { Socket } from 'node:net'
 import { Failure } from '../errors.ts'
+import { ReusingSocket } from './socket.ts'
 
 /**
  * Takes the rows of a COPY … TO STDOUT off the wire.
@@ -18,6 +19,8 @@ export interface RowConsumer {
   /** False: nothing more is wanted until `onDrain` is called. Asked after each chunk. */
   ready(): boolean
   onDrain: (() => void) | undefined
+  /** Chunks are used after the call as well: each gets a buffer of its own. */
+  keepsChunks?: boolean
 }
 
 const COPY_DATA = 0x64 // d
@@ -76,6 +79,7 @@ export class CopyOut implements Submittable {
     this.#pgListener = wire.stream.listeners('data')[0] as (chunk: Buffer) => void
     wire.stream.removeListener('data', this.#pgListener)
     wire.stream.on('data', this.#onData)
+    lend(wire.stream, !this.#consumer.keepsChunks)
     this.#consumer.onDrain = () => this.#stream?.resume()
     wire.query(this.#sql)
   }
@@ -194,6 +198,7 @@ export class CopyOut implements Submittable {
     const stream = this.#stream
     if (!stream || !this.#pgListener) return
     stream.removeListener('data', this.#onData)
+    lend(stream, false)
     stream.on('data', this.#pgListener)
     this.#pgListener = undefined
     this.#consumer.onDrain = undefined
@@ -221,6 +226,10 @@ export class CopyOut implements Submittable {
       this.#resolve(this.#rowCount)
     }
   }
+}
+
+function lend(stream: Socket, on: boolean): void {
+  if (stream instanceof ReusingSocket) stream.lend = on
 }
 
 function malformedMessage(): Failure {

@@ -8,18 +8,11 @@ import { phasesLine, reportText, tablesOf, warningsOf } from './summary.ts'
 
 /** What an event with the result of a run prints on stdout; undefined for any other event. */
 export function resultText(event: Event, style: Style, columns: number): string | undefined {
-  switch (event.event) {
-    case 'report':
-      return reportText(event.report, style, columns)
-    case 'backup':
-      return backupText(event.report, style, columns)
-    case 'restore':
-      return restoreText(event.report, style, columns)
-    case 'backups':
-      return backupsText(event, style)
-    default:
-      return keysText(event, style)
-  }
+  if (event.event === 'report') return reportText(event.report, style, columns)
+  if (event.event === 'backup') return backupText(event.report, style, columns)
+  if (event.event === 'restore') return restoreText(event.report, style, columns)
+  if (event.event === 'backups') return backupsText(event, style)
+  return keysText(event, style)
 }
 
 function backupText(report: BackupReport, style: Style, columns: number): string {

@@ -9,6 +9,7 @@ import {
   type Endpoint,
 } from '../postgres/connect.ts'
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts'
+import { forgetSubscriptions, hasSubscriptions } from './subscriptions.ts'
 
 /** How the building database has to be made so that text means the same as on the source. */
 export interface DatabaseForm {
@@ -131,6 +132,24 @@ export async function dropDatabase(maintenance: pg.Client, name: string): Promis
   }
 }
 
+/**
+ * Drops a database that is being built, or was, also where it has subscriptions already, without which the server
+ * would drop it; no error where it is not there.
+ *
+ * @throws Failure `sink`
+ */
+export async function dropBuilding(
+  maintenance: pg.Client,
+  { name, endpoint }: Pick<Building, 'name' | 'endpoint'>,
+): Promise<void> {
+  try {
+    if (await hasSubscriptions(maintenance, name)) await forgetSubscriptions(endpoint)
+  } catch (error) {
+    throw serverFailure('sink', `drop the subscriptions of ${name}`, error)
+  }
+  await dropDatabase(maintenance, name)
+}
+
 /** Says that a building database is worth keeping when its run dies: a restore of this label can go on with it. */
 export async function keepUnfinished(
   maintenance: pg.Client,
@@ -185,11 +204,12 @@ function isBuildingOf(name: string, database: string): boolean {
 
 /**
  * Drops building databases of this user whose run is dead: pgveil's name, and nobody holds their lock. Unfinished
- * restores are kept, but for those to `database`.
+ * restores are kept, but for those to the database of `restoring`.
  *
  * @returns their names
  */
-export async function dropStale(maintenance: pg.Client, database?: string): Promise<string[]> {
+export async function dropStale(maintenance: pg.Client, restoring?: Endpoint): Promise<string[]> {
+  const database = restoring?.config.database
   try {
     const { rows } = await maintenance.query<{ name: string; comment: string | null }>(`
       SELECT datname AS name, pg_catalog.shobj_description(oid, 'pg_database') AS comment
@@ -205,7 +225,9 @@ export async function dropStale(maintenance: pg.Client, database?: string): Prom
         `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
       )
       if (!locks[0]?.free) continue
-      await dropDatabase(maintenance, name)
+      if (isBuilding && restoring) {
+        await dropBuilding(maintenance, { name, endpoint: withDatabase(restoring, name) })
+      } else await dropDatabase(maintenance, name)
       await maintenance.query(`SELECT pg_advisory_unlock(${lockKey(name)})`)
       dropped.push(name)
     }

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { Table } from '../postgres/catalog.ts'
-import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { errorCode, openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteQualified, showName, type QualifiedName } from '../postgres/identifiers.ts'
 import { setvalSql, type SequenceValue } from '../postgres/sequences.ts'
 import {
@@ -95,6 +95,8 @@ export interface FinishRequest {
   sessions: TargetSessions
   jobs: number
   targetMajor: number
+  /** A materialised view that cannot be filled stays empty, with a warning, instead of failing everything. */
+  mayStayEmpty?: boolean
   warn: Warn
 }
 
@@ -116,7 +118,7 @@ export async function buildConstraints(request: FinishRequest): Promise<void> {
     jobs,
   )
   await sessions.use((client) => runStatements(client, inPhase(plan, 'late'), warn))
-  await refreshViews(createdLate(request), sessions)
+  await refreshViews(createdLate(request), request)
 }
 
 /** Views that need a key are created after it. */
@@ -132,7 +134,7 @@ function viewsTask(request: FinishRequest, families: Families): LockingTask {
   return {
     locks: [],
     after: [...families.indexTasks, families.attachTask],
-    run: () => refreshViews(early, request.sessions),
+    run: () => refreshViews(early, request),
   }
 }
 
@@ -142,16 +144,32 @@ function viewsTask(request: FinishRequest, families: Families): LockingTask {
  */
 async function refreshViews(
   views: readonly QualifiedName[],
-  sessions: TargetSessions,
+  { sessions, mayStayEmpty, warn }: FinishRequest,
 ): Promise<void> {
   for (const view of views) {
-    await sessions
-      .use((client) => client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`))
-      .catch((error: unknown) => {
-        throw serverFailure('sink', `refresh the materialized view ${showName(view)}`, error)
-      })
-    await analyze(sessions, quoteQualified(view), showName(view))
+    const refused = await sessions.use((client) =>
+      client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`).then(
+        () => undefined,
+        (error: unknown) => {
+          const doing = `refresh the materialized view ${showName(view)}`
+          const failure = serverFailure('sink', doing, error)
+          if (mayStayEmpty && isOfView(error)) return failure
+          throw failure
+        },
+      ),
+    )
+    if (refused) warn('view-not-filled', `${refused.message}; it has no rows`)
+    else await analyze(sessions, quoteQualified(view), showName(view))
   }
+}
+
+/**
+ * The server, which is well, refuses what the view asks for: its owner lacks a right, a foreign server is away. Classes
+ * 53, 57 and 58 are of the server itself.
+ */
+function isOfView(error: unknown): boolean {
+  const isError = (error as { severity?: unknown }).severity === 'ERROR'
+  return isError && !/^(53|57|58|XX)/.test(errorCode(error))
 }
 
 /** The index tasks of each table and its partitions, which foreign keys and statistics wait for. */
@@ -244,13 +262,21 @@ async function analyze(sessions: TargetSessions, what: string, shown: string): P
 }
 
 /**
- * Looks at the finished database: everything that has to hold is there and holds. Then the planner's statistics, and
- * subscriptions and event triggers, which from then on fire.
+ * {@link checkContent} and {@link createLast}.
  *
  * @throws Failure `sink`
  */
 export async function checkBuilding(request: FinishRequest): Promise<void> {
-  const { plan, sessions, warn } = request
+  await checkContent(request)
+  await createLast(request)
+}
+
+/**
+ * Looks at the finished database: everything that has to hold is there and holds. Then the planner's statistics.
+ *
+ * @throws Failure `sink`
+ */
+export async function checkContent({ sessions }: FinishRequest): Promise<void> {
   const [invalid] = await readNames(
     sessions,
     `SELECT c.oid::regclass::text AS name FROM pg_catalog.pg_index i
@@ -264,6 +290,14 @@ export async function checkBuilding(request: FinishRequest): Promise<void> {
     'SELECT DISTINCT stxrelid::regclass::text AS name FROM pg_catalog.pg_statistic_ext',
   )
   for (const name of tables) await analyze(sessions, name, name)
+}
+
+/**
+ * Creates subscriptions, and event triggers, which from then on fire: no definition may change any more.
+ *
+ * @throws Failure `sink`
+ */
+export async function createLast({ plan, sessions, warn }: FinishRequest): Promise<void> {
   await sessions.use((client) => runStatements(client, inPhase(plan, 'subscription'), warn))
   await sessions.use((client) => runStatements(client, inPhase(plan, 'event-trigger'), warn))
 }

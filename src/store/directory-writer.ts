@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Bandwidth } from './bandwidth.ts'
@@ -8,6 +8,14 @@ import { Parts } from './parts.ts'
 import type { ObjectWriter } from './store.ts'
 
 const BUFFER_BYTES = 1024 * 1024
+
+/**
+ * How names of temporary files begin for objects that lie `under` a name: with the beginning of its SHA-256, so that a
+ * run that failed removes its own and not those of another.
+ */
+export function temporaryStem(under: string): string {
+  return `.pgveil-${createHash('sha256').update(under).digest('hex').slice(0, 16)}`
+}
 
 /** Writes a temporary file at the top of the store, which `complete` moves to its place. */
 export class FileWriter implements ObjectWriter {
@@ -31,7 +39,10 @@ export class FileWriter implements ObjectWriter {
     this.#name = name
     this.#bandwidth = bandwidth
     this.#signal = signal
-    this.#temporary = join(root, `.pgveil-${randomBytes(8).toString('hex')}.part`)
+    this.#temporary = join(
+      root,
+      `${temporaryStem(name.split('/', 1)[0] as string)}${randomBytes(8).toString('hex')}.part`,
+    )
     this.#parts = new Parts({
       sizeOf: () => BUFFER_BYTES,
       inFlight: 1,

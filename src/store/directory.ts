@@ -3,7 +3,7 @@ import { access, link, lstat, open, readdir, stat, unlink } from 'node:fs/promis
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { type Bandwidth, sharedBandwidth } from './bandwidth.ts'
-import { FileWriter } from './directory-writer.ts'
+import { FileWriter, temporaryStem } from './directory-writer.ts'
 import { parentsOf, putBelow, removeEmptyParents } from './directory-tree.ts'
 import { diskCode, diskFailure } from './disk-errors.ts'
 import { checkName, checkPrefix, HIDDEN, isName } from './names.ts'
@@ -14,6 +14,7 @@ import type {
   ReadOptions,
   Store,
   StoredObject,
+  StrandedOptions,
   WriteOptions,
 } from './store.ts'
 
@@ -194,11 +195,12 @@ export class DirectoryStore implements Store {
   }
 
   /** Temporary files that nothing was written to since `before`. */
-  async stranded(before: Date, { remove }: { remove: boolean }): Promise<string[]> {
+  async stranded(before: Date, { remove, under }: StrandedOptions): Promise<string[]> {
     await this.#root()
     const lines: string[] = []
     for (const entry of await this.#entries('')) {
       if (!HIDDEN.test(entry.name) || !entry.isFile()) continue
+      if (under !== undefined && !entry.name.startsWith(temporaryStem(under))) continue
       const found = await this.#stat(entry.name)
       if (!found || found.mtime >= before) continue
       const path = this.#file(entry.name)

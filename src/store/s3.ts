@@ -24,6 +24,7 @@ import type {
   S3Settings,
   Store,
   StoredObject,
+  StrandedOptions,
   WriteOptions,
 } from './store.ts'
 
@@ -166,9 +167,11 @@ class S3Store implements Store {
     await removeObjects(this.#session, names)
   }
 
-  async stranded(before: Date, { remove }: { remove: boolean }): Promise<string[]> {
+  async stranded(before: Date, { remove, under }: StrandedOptions): Promise<string[]> {
     const lines: string[] = []
-    for await (const { Key, UploadId, Initiated } of this.#uploads()) {
+    for await (const { Key, UploadId, Initiated } of this.#uploads(
+      under === undefined ? '' : `${under}/`,
+    )) {
       const name = this.#session.name(Key ?? '')
       if (name === undefined || !UploadId || !Initiated || Initiated >= before) continue
       const url = this.#session.url(name)
@@ -188,12 +191,12 @@ class S3Store implements Store {
     return lines
   }
 
-  async *#uploads() {
+  async *#uploads(prefix: string) {
     let page: ListMultipartUploadsCommandOutput | undefined
     do {
       const input = {
         Bucket: this.#session.settings.bucket,
-        Prefix: this.#session.key(''),
+        Prefix: this.#session.key(prefix),
         ...(page?.NextKeyMarker !== undefined && { KeyMarker: page.NextKeyMarker }),
         ...(page?.NextUploadIdMarker !== undefined && {
           UploadIdMarker: page.NextUploadIdMarker,

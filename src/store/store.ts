@@ -66,7 +66,7 @@ export interface Store {
    *
    * @returns a line for each, for people; with `remove` they are gone afterwards
    */
-  stranded(before: Date, options: { remove: boolean }): Promise<string[]>
+  stranded(before: Date, options: StrandedOptions): Promise<string[]>
 
   /** Until when a lock keeps the object; undefined: it does not. */
   lockedUntil(name: string): Promise<Date | undefined>
@@ -86,6 +86,12 @@ export interface ReadOptions {
   /** Bytes to leave out at the beginning. */
   offset?: number
   signal?: AbortSignal
+}
+
+export interface StrandedOptions {
+  remove: boolean
+  /** Only what belongs to objects whose names begin with this and a slash; it has no slash itself. */
+  under?: string
 }
 
 export interface WriteOptions {

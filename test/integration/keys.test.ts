@@ -163,6 +163,24 @@ describe('keys check', () => {
     expect(out).toMatch(/warning: key \S+ of signing key .* can be read by other users/)
   })
 
+  test('a private key is found by what it is, not by its name', async () => {
+    const own = await Bench.open()
+    try {
+      await own.pgveil('keys', 'init', '--no-passphrases', '--write-config')
+      const armored = await readFile(own.file('keys/offline.private.asc'), 'utf8')
+      for (const side of ['operations', 'offline', 'verifier'])
+        await unlink(own.file(`keys/${side}.private.asc`))
+      expect(await own.pgveil('keys', 'check', '--strict')).toMatchObject({ code: 0, err: '' })
+      const [, packets = ''] = /\n\n([^=]+=*)\n=/.exec(armored) ?? []
+      await writeFile(own.file('notes.bin'), Buffer.from(packets, 'base64'))
+      const { code, err } = await own.pgveil('keys', 'check', '--strict')
+      expect(code).toBe(21)
+      expect(err).toMatch(/notes\.bin holds the PRIVATE key [0-9A-F]{40} of offline/)
+    } finally {
+      await own.remove()
+    }
+  })
+
   test('a planted key, a key on both sides and one that is missing are all shown', async () => {
     const own = await Bench.open()
     try {

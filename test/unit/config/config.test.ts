@@ -169,7 +169,7 @@ test('variables that nobody reads are warned about', async () => {
     {
       code: 'unknown-variable',
       message:
-        'environment variable PGVEIL_TARGTE is not known and was ignored; did you mean PGVEIL_TARGET',
+        'environment variable PGVEIL_TARGTE is not known and was ignored; did you mean PGVEIL_TARGET or PGVEIL_STORE',
     },
   ])
   expect(secret).toEqual({ env: 'PGVEIL_KEY' })

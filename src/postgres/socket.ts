@@ -1,0 +1,34 @@
+import { Socket } from 'node:net'
+
+/** Bytes that one read brings at most. */
+const BUFFER = 64 * 1024
+
+/**
+ * A socket that reads into one buffer, again and again: a buffer for each read would keep the garbage collector busy, which
+ * counts them as memory that is used up.
+ *
+ * Its `data` events are like those of any socket, until somebody sets {@link ReusingSocket.lend}.
+ */
+export class ReusingSocket extends Socket {
+  /** Chunks of `data` events are valid only during the event. */
+  lend = false
+
+  constructor() {
+    let received: (size: number) => void = () => {}
+    const buffer = Buffer.allocUnsafeSlow(BUFFER)
+    super({
+      // Documented for `socket.connect`; it is the constructor that reads it.
+      onread: {
+        buffer,
+        callback: (size: number) => {
+          received(size)
+          return true
+        },
+      },
+    } as ConstructorParameters<typeof Socket>[0])
+    received = (size) => {
+      const chunk = buffer.subarray(0, size)
+      this.emit('data', this.lend ? chunk : Buffer.from(chunk))
+    }
+  }
+}
