@@ -80,7 +80,13 @@ async function compareStructure(
   client: pg.Client,
   { manifest, secret, major }: CompareRequest,
 ): Promise<number> {
-  const { structure } = manifest
+  const { structure, source } = manifest
+  // pg_dump may have set it as the source has it.
+  await client.query('SET standard_conforming_strings = on')
+  // Defaults of the type money print in it. Where the target does not have it, so be it.
+  await client
+    .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [source.lcMonetary ?? 'C'])
+    .catch(() => {})
   const found = await readStructureFacts(client, major, structureKeyOf(secret))
   for (const [kind, count] of Object.entries(structure.counts)) {
     if (found.counts[kind] === count) continue

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { Failure } from '../errors.ts'
 
-/** The manifest of a backup: FORMAT.md says what each field means. Version 1, read for ever. */
+/** The manifest of a backup: docs/FORMAT.md says what each field means. Version 1, read for ever. */
 export const FORMAT = 'pgveil backup 1'
 
 const HEX_256 = z.string().regex(/^[0-9a-f]{64}$/)

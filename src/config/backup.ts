@@ -50,8 +50,17 @@ const KEY = z.union(
   ],
   { error: 'expected the path of a public key, or { file, fingerprint }' },
 )
-const KEYS = z.union([KEY.transform((key) => [key]), z.array(KEY).min(1, 'expected a key')], {
-  error: 'expected the path of a public key, or a list of such',
+/** A key or several. */
+export const KEYS = z.union(
+  [KEY.transform((key) => [key]), z.array(KEY).min(1, 'expected a key')],
+  {
+    error: 'expected the path of a public key, or a list of such',
+  },
+)
+
+/** Where a passphrase or secret is kept. */
+export const SECRET = z.union([z.strictObject({ env: TEXT }), z.strictObject({ file: TEXT })], {
+  error: 'expected { env: NAME } or { file: path }; the secret itself never stands here',
 })
 
 const SIDE_NAME = /^[a-z][a-z0-9-]{0,30}$/
@@ -75,11 +84,7 @@ export const BACKUP_SCHEMA = z
     verifier: KEYS.optional(),
     signer: KEYS,
     signingKey: TEXT.optional(),
-    signingPassphrase: z
-      .union([z.strictObject({ env: TEXT }), z.strictObject({ file: TEXT })], {
-        error: 'expected { env: NAME } or { file: path }; the passphrase itself never stands here',
-      })
-      .optional(),
+    signingPassphrase: SECRET.optional(),
     level: z.int().min(1, 'expected 1 to 19').max(MOST_LEVEL, 'expected 1 to 19').optional(),
   })
   .refine(
@@ -87,21 +92,29 @@ export const BACKUP_SCHEMA = z
     'one side alone can read every backup: name two, or write singleSide: true',
   )
 
+/** Keys as the settings have them; relative paths count from `base`. */
+export function toReferences(keys: z.output<typeof KEYS>, base: string): KeyReference[] {
+  return keys.map((key) =>
+    typeof key === 'string'
+      ? { file: resolve(base, key) }
+      : { file: resolve(base, key.file), fingerprint: key.fingerprint },
+  )
+}
+
 /** Settings of backups; relative paths count from `base`. */
 export function backupSettings(
   value: z.output<typeof BACKUP_SCHEMA>,
   base: string,
 ): BackupSettings {
-  const reference = (key: z.output<typeof KEY>): KeyReference =>
-    typeof key === 'string'
-      ? { file: resolve(base, key) }
-      : { file: resolve(base, key.file), fingerprint: key.fingerprint }
   const passphrase = value.signingPassphrase
   return {
     ...(value.name !== undefined && { name: value.name }),
-    sides: Object.entries(value.sides).map(([name, keys]) => ({ name, keys: keys.map(reference) })),
-    verifier: (value.verifier ?? []).map(reference),
-    signer: value.signer.map(reference),
+    sides: Object.entries(value.sides).map(([name, keys]) => ({
+      name,
+      keys: toReferences(keys, base),
+    })),
+    verifier: toReferences(value.verifier ?? [], base),
+    signer: toReferences(value.signer, base),
     ...(value.signingKey !== undefined && { signingKey: resolve(base, value.signingKey) }),
     ...(passphrase && {
       signingPassphrase:

@@ -16,6 +16,7 @@ import {
 } from './layers.ts'
 import { Problems } from './problems.ts'
 import type { SecretSource } from './secret.ts'
+import { operationsSettings, type OperationsSettings } from './operations.ts'
 import { storeSettings, type StoreSettings } from './store.ts'
 import { checkUrl, expandUrl, hasPassword } from './url.ts'
 import { YamlFile } from './yaml.ts'
@@ -47,6 +48,8 @@ export interface Settings {
   allowSameServer: boolean
   store?: StoreSettings
   backup?: BackupSettings
+  /** What happens after a backup: defaults where nothing is said. */
+  operations: OperationsSettings
   warnings: { code: string; message: string }[]
 }
 
@@ -92,6 +95,7 @@ export async function loadConfig<N extends Needed>(
     exclude: [],
     pgDump: 'auto',
     allowSameServer: false,
+    operations: operationsSettings({}, cwd, env),
     ...(file.path !== undefined && { file: file.path }),
     ...layer,
     // A guard: no layer can take away what another one protects.
@@ -173,12 +177,14 @@ function parseConfig(
   if (!parsed.success)
     file.explain(parsed.error, file.root, Object.keys(FILE_SCHEMA.shape), problems)
   problems.raise()
-  const { store, backup, ...rest } = parsed.data as z.output<typeof FILE_SCHEMA>
+  const { store, backup, state, verify, retention, report, erasure, ...rest } =
+    parsed.data as z.output<typeof FILE_SCHEMA>
   const directory = dirname(path)
   const layer = {
     ...rest,
     ...(store && { store: storeSettings(store, directory) }),
     ...(backup && { backup: backupSettings(backup, directory) }),
+    operations: operationsSettings({ state, verify, retention, report, erasure }, directory, env),
   } as Layer
   for (const { key, value } of file.entries(file.root) ?? []) {
     if (key !== 'source' && key !== 'target') continue
@@ -201,7 +207,16 @@ function parseConfig(
   if (layer.rules !== undefined) layer.rules = resolve(directory, layer.rules)
   if (layer.secret && 'file' in layer.secret)
     layer.secret = { file: resolve(directory, layer.secret.file) }
-  for (const secret of [layer.secret, layer.backup?.signingPassphrase]) {
+  const { operations } = layer
+  const secrets = [
+    layer.secret,
+    layer.backup?.signingPassphrase,
+    operations?.verify.keyPassphrase,
+    operations?.verify.signingPassphrase,
+    operations?.report.mail?.password,
+    operations?.erasure?.secret,
+  ]
+  for (const secret of secrets) {
     if (secret && 'env' in secret) variables.add(secret.env)
   }
   return { layer, variables }

@@ -4,6 +4,7 @@ import { Failure } from '../errors.ts'
 import { BACKUP_SCHEMA, type BackupSettings } from './backup.ts'
 import { didYouMean } from './nearest.ts'
 import type { SecretSource } from './secret.ts'
+import { OPERATIONS_SCHEMA, type OperationsSettings } from './operations.ts'
 import { parseStore, STORE_SCHEMA, type StoreSettings } from './store.ts'
 import { checkUrl } from './url.ts'
 
@@ -26,6 +27,7 @@ export interface Layer {
   allowSameServer?: boolean
   store?: StoreSettings
   backup?: BackupSettings
+  operations?: OperationsSettings
 }
 
 /** Flags as the command line gives them, already typed by yargs. */
@@ -78,6 +80,18 @@ export const FILE_SCHEMA = z.strictObject({
   allowSameServer: z.boolean().optional(),
   store: STORE_SCHEMA.optional(),
   backup: BACKUP_SCHEMA.optional(),
+  ...OPERATIONS_SCHEMA,
+})
+
+/** Of these keys, what the environment can set. */
+const ENVIRONMENT_SCHEMA = FILE_SCHEMA.omit({
+  store: true,
+  backup: true,
+  state: true,
+  verify: true,
+  retention: true,
+  report: true,
+  erasure: true,
 })
 
 /** Environment variables by the key they set; PGVEIL_CONFIG and PGVEIL_SECRET are read apart. */
@@ -143,7 +157,7 @@ export function fromEnvironment(env: NodeJS.ProcessEnv, cwd: string): Layer {
     nameOf[key] = name
     raw[key] = typed(key, text)
   }
-  const parsed = FILE_SCHEMA.omit({ store: true, backup: true }).safeParse(raw)
+  const parsed = ENVIRONMENT_SCHEMA.safeParse(raw)
   if (!parsed.success) {
     const key = String(parsed.error.issues[0]?.path[0])
     throw new Failure(

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /**
  * The parts of OpenPGP (RFC 9580, RFC 4880) that sealer and opener share. There is one form and no choice in it: a
- * message is determined by its content, its passphrase and 24 random bytes. FORMAT.md shows it byte by byte.
+ * message is determined by its content, its passphrase and 24 random bytes. docs/FORMAT.md shows it byte by byte.
  */
 
 /**

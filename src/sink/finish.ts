@@ -25,6 +25,7 @@ import type { StructurePlan, StructureStatement } from './structure-plan.ts'
 const SESSION = `
   SET synchronous_commit = off;
   SET maintenance_work_mem = '256MB';
+  SET quote_all_identifiers = off;
   SET default_statistics_target = 10`
 
 /** Sessions on the building database, opened as they are needed and reused. */

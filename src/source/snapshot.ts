@@ -92,6 +92,9 @@ function readOnlySession(encoding: string): string {
     // Row-level security that would hide rows becomes an error instead.
     'SET row_security = off',
     'SET default_transaction_read_only = on',
+    // Definitions print the same way everywhere.
+    'SET quote_all_identifiers = off',
+    'SET standard_conforming_strings = on',
   ].join(';')
 }
 

@@ -6,7 +6,7 @@ import pg from 'pg'
 import { startPostgres } from '../../scripts/embedded-postgres.mjs'
 import { fillSampleCrm } from '../../scripts/sample-crm/fill.mjs'
 import { createDatabase, databaseUrl, execute, query, type Server } from '../fixtures/databases.ts'
-import { RoundTrips } from '../fixtures/round-trips.ts'
+import { differencesBetween, RoundTrips } from '../fixtures/round-trips.ts'
 
 /** Restores equal their sources, also of sources that are peculiar in one way each. */
 
@@ -28,12 +28,12 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
-const MEMBERS = 50_000
+const MEMBERS = 75_000
 const START = 100
 
 /** Every transaction keeps the sum of what members have, and notes what it did; none is ever half done. */
 const BANK = [
-  'CREATE TABLE members (id integer PRIMARY KEY, balance integer NOT NULL, note text)',
+  'CREATE TABLE members (id integer PRIMARY KEY, balance integer NOT NULL, note text STORAGE PLAIN)',
   `INSERT INTO members SELECT i, ${START}, repeat('x', 2000) FROM generate_series(1, ${MEMBERS}) i`,
   'CREATE TABLE transfers (id bigserial PRIMARY KEY, giver integer REFERENCES members, taker integer REFERENCES members)',
   'CREATE TABLE totals (transfers bigint NOT NULL)',
@@ -94,8 +94,10 @@ test('a source that is written to all the time', async () => {
     restored,
     `SELECT (SELECT sum(balance)::int FROM members) AS sum, (SELECT count(*)::int FROM members) AS members,
        (SELECT transfers::int FROM totals) AS noted, (SELECT count(*)::int FROM transfers) AS made,
-       (SELECT count(*)::int FROM members m WHERE balance <> ${START}
-          - (SELECT count(*) FROM transfers WHERE giver = m.id) + (SELECT count(*) FROM transfers WHERE taker = m.id)) AS wrong`,
+       (SELECT count(*)::int FROM members m
+          LEFT JOIN (SELECT giver AS id, count(*) AS n FROM transfers GROUP BY 1) g USING (id)
+          LEFT JOIN (SELECT taker AS id, count(*) AS n FROM transfers GROUP BY 1) t USING (id)
+        WHERE balance <> ${START} - coalesce(g.n, 0) + coalesce(t.n, 0)) AS wrong`,
   )
   const { noted } = facts as { noted: number }
   expect(facts).toEqual({ sum: START * MEMBERS, members: MEMBERS, noted, made: noted, wrong: 0 })
@@ -238,7 +240,12 @@ test.each([1, 3])(
   async (jobs) => {
     const source = await createDatabase(server, `odd_${jobs}`)
     await execute(source, ...ODD_TABLES)
-    expect(await trips.differences(source, { jobs })).toEqual([])
+    // Values of an enum have other numbers there, and hash into other partitions.
+    const except = /^rows of public\.by_mood_1_/
+    const { restored } = await trips.go(source, { jobs })
+    expect(await differencesBetween(source, restored, { except })).toEqual([])
+    const moods = 'SELECT m, n, count(*) FROM by_mood GROUP BY 1, 2 ORDER BY 1, 2'
+    expect(await query(restored, moods)).toEqual(await query(source, moods))
   },
 )
 
@@ -249,6 +256,7 @@ test('settings of the database that would change what sessions read and print', 
     `CREATE TABLE t (id integer PRIMARY KEY, x text DEFAULT 'a\\b', f float8, b bytea DEFAULT 'x', i interval, d date, j xml, n int[],
        CHECK (x <> 'y\\'))`,
     `INSERT INTO t VALUES (1, 'a\\b', 0.1 + 0.2::float8, '\\xff00', '1 mon -2 days 03:04:05.6', '2026-04-03', '<a/> text', '{NULL}')`,
+    `ALTER TABLE t ADD m money DEFAULT '-1234.50'`,
     `CREATE VIEW v AS SELECT x || '\\' AS y, interval '1 day' AS i FROM t`,
     `CREATE MATERIALIZED VIEW m AS SELECT d::text, f::text, i::text FROM t`,
     ...Object.entries({
