@@ -1,5 +1,7 @@
-// npm run demo: a masked copy from start to end on servers of its own. Leaves nothing behind.
+// npm run demo: a masked copy, then a sealed backup and its restore, on servers of its own. Leaves nothing behind.
 import { spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bootstrap, ROOT } from './bootstrap.mjs'
 
@@ -18,9 +20,13 @@ let child
 /** @param {string[]} args */
 function pgveil(args) {
   console.log(`$ pgveil ${args.join(' ')}`)
-  child = spawn(process.execPath, [join(ROOT, 'dist', 'cli.js'), ...args], { stdio: 'inherit' })
+  const cli = [join(ROOT, 'dist', 'cli.js'), ...args]
+  child = spawn(process.execPath, cli, { stdio: 'inherit', cwd: directory })
   return new Promise((resolve) => child?.on('close', (code) => resolve(code)))
 }
+
+/** Keys, backups and whatever else the demo makes. */
+const directory = mkdtempSync(join(tmpdir(), 'pgveil-demo-'))
 
 /** @param {string} url @param {string} sql */
 async function rowsOf(url, sql) {
@@ -69,12 +75,55 @@ function sideBySide(production, dev) {
   })
 }
 
+/** Rows of every table, which a restore has to bring back. */
+const COUNTS = `
+  SELECT (SELECT count(*) FROM contacts)::int AS contacts, (SELECT count(*) FROM mails)::int AS mails,
+         (SELECT count(*) FROM events)::int AS events, (SELECT sum(id) FROM deals)::int AS "sum of deal numbers"`
+
+/**
+ * A backup under two keys: with one it stays closed, with both it comes back.
+ *
+ * @param {string} source @param {string} dev
+ * @returns {Promise<number>} exit code
+ */
+async function sealedBackup(source, dev) {
+  say('Keys for two custodians: operations, and one whose key lies offline')
+  const init = ['keys', 'init', '--directory', 'keys', '--no-passphrases', '--write-config']
+  if ((await pgveil(init)) !== 0) return 1
+  mkdirSync(join(directory, 'backups'), { mode: 0o700 })
+
+  say('A sealed backup')
+  const store = ['--store', 'backups']
+  if ((await pgveil(['backup', '--source', source, ...store, '--jobs', '2'])) !== 0) return 1
+  if ((await pgveil(['list', ...store])) !== 0) return 1
+
+  say('With the key of operations alone it stays closed')
+  const target = dev.replace(/postgres$/, 'crm_restored')
+  const restore = ['restore', ...store, '--target', target, '--jobs', '2']
+  const operations = ['--key', 'keys/operations.private.asc']
+  const alone = await pgveil([...restore, ...operations])
+  console.log(`exit code ${alone}`)
+  if (alone !== 14) return 1
+
+  say('With both keys it comes back')
+  const offline = ['--key', 'keys/offline.private.asc']
+  if ((await pgveil([...restore, ...operations, ...offline])) !== 0) return 1
+  const [before] = await rowsOf(source, COUNTS)
+  const [after] = await rowsOf(target, COUNTS)
+  for (const [name, count] of Object.entries(before)) {
+    console.log(`${name.padEnd(42)} production ${count}, restored ${after[name]}`)
+    if (count !== after[name]) return 1
+  }
+  return 0
+}
+
 const started = performance.now()
 let exitCode = 1
 /** @type {Awaited<ReturnType<typeof startPostgres>>[]} */
 const servers = []
 const stop = async () => {
   await Promise.all(servers.splice(0).map((server) => server.stop()))
+  rmSync(directory, { recursive: true, force: true })
 }
 for (const [signal, code] of /** @type {const} */ ([
   ['SIGINT', 130],
@@ -100,8 +149,7 @@ try {
   console.log(`${rows.toLocaleString('en')} rows`)
 
   say('Copying it, masked in the channel')
-  const rules = join('masking-rules', 'crm.yaml')
-  process.chdir(ROOT)
+  const rules = join(ROOT, 'masking-rules', 'crm.yaml')
   exitCode = Number(
     await pgveil(['copy', '--source', source, '--target', target, '--rules', rules, '--jobs', '2']),
   )
@@ -116,6 +164,7 @@ try {
       if (count !== after[name]) exitCode = 1
     }
   }
+  if (exitCode === 0) exitCode = await sealedBackup(source, dev.url)
 } finally {
   await stop()
 }

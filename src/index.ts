@@ -1,6 +1,14 @@
 /**
- * pgveil as a library: the stages of a masked copy, and the copy that wires them. See docs/library.md.
+ * pgveil as a library: the stages of masked copies and sealed backups, and what wires them. See docs/library.md.
  */
+export { planBackup, runBackup, type BackupOptions } from './backup/run.ts'
+export { runRestore, type RestoreOptions } from './backup/restore.ts'
+export { listBackups, type ListOptions } from './backup/list.ts'
+export { loadSigners } from './backup/keys.ts'
+export type { Opening } from './backup/unlock.ts'
+export { readManifest, type Manifest } from './backup/manifest.ts'
+export type { BackupSettings, KeyReference, Side } from './config/backup.ts'
+
 export { checkRules, planCopy, runCopy } from './copy/copy.ts'
 export type { CheckOptions, CopyOptions } from './copy/options.ts'
 
@@ -29,18 +37,28 @@ export {
 } from './mask/rules.ts'
 export { ruleSchema } from './mask/rule-schema.ts'
 
+export { openEnvelope, sealEnvelope, type EnvelopeOpener } from './seal/envelope.ts'
+export { GpgOpener } from './seal/gpg-opener.ts'
+export { KeyRing, readPrivateKeys, unlockKey } from './seal/key-ring.ts'
+export { readPublicKeys, type PublicKeyFile } from './seal/keys.ts'
+export { openStore } from './store/open.ts'
+export type { ObjectWriter, Store, StoredObject, StoreSettings } from './store/store.ts'
+
 export { parseEndpoint, type Endpoint } from './postgres/connect.ts'
 export type { Catalog, Column, Table, TypeClass } from './postgres/catalog.ts'
 export { readCatalog } from './source/catalog.ts'
 export { openSnapshot, type ServerFacts, type Snapshot } from './source/snapshot.ts'
 
 export type {
+  BackupReport,
   CopyReport,
   Emit,
   Event,
+  ListedBackup,
   Phase,
   PlannedColumn,
   PlannedTable,
+  RestoreReport,
   TableEvent,
 } from './report/events.ts'
 export { createReporter, type Reporter } from './report/reporter.ts'
