@@ -2,16 +2,23 @@
 import { readFileSync, realpathSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import yargs from 'yargs'
+import { RunAudit } from './audit/run-audit.ts'
+import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
 import { OPTIONS, type Context, type Io } from './commands/context.ts'
 import { copyCommand } from './commands/copy.ts'
+import { eraseCommand } from './commands/erase.ts'
 import { keysCommand } from './commands/keys.ts'
 import { listCommand } from './commands/list.ts'
 import { OPENING_OPTIONS } from './commands/opening-options.ts'
 import { masksCommand } from './commands/masks.ts'
+import { nightlyCommand } from './commands/nightly.ts'
+import { pruneCommand } from './commands/prune.ts'
+import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { unlockCommand } from './commands/unlock.ts'
+import { verifyCommand } from './commands/verify.ts'
 import { didYouMean } from './config/nearest.ts'
 import { lowerFirst } from './config/yaml.ts'
 import { EXIT_CODES, Failure } from './errors.ts'
@@ -23,7 +30,22 @@ import { style } from './report/style.ts'
 export type { Io } from './commands/context.ts'
 
 const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
-const COMMANDS = ['copy', 'backup', 'list', 'restore', 'rules', 'masks', 'keys', 'unlock']
+const COMMANDS = [
+  'copy',
+  'backup',
+  'list',
+  'restore',
+  'verify',
+  'rules',
+  'masks',
+  'keys',
+  'unlock',
+  'nightly',
+  'audit',
+  'prune',
+  'erase',
+  'report',
+]
 const WIDEST_HELP = 100
 const HANG_MS = 5_000
 
@@ -52,44 +74,67 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     if (reporter) reporter.emit({ event: 'note', message })
     else io.stderr.write(`pgveil: ${message}\n`)
   }
+  const tool = `pgveil ${version()}`
+  const audit = new RunAudit({ argv, env: io.env, cwd: io.cwd, tool })
   const context: Context = {
     io,
     signal: abort.signal,
-    report: (options) => (reporter = createReporter({ ...io, ...options, now: clock })),
-    tool: `pgveil ${version()}`,
+    report: (options) =>
+      (reporter = audit.watch(createReporter({ ...io, ...options, now: clock }))),
+    tool,
     cleaning: (what) => (cleaning = what),
   }
   const unlisten = listen(io, abort, () => cleaning, say)
   try {
-    const output = await dispatch(argv, context)
+    const output = await dispatch(argv, context, audit)
     reporter?.close()
     if (output !== '') io.stdout.write(`${output}\n`)
+    await record(audit, 'done', 0, io)
     return 0
   } catch (thrown) {
     reporter?.close()
     const error = abort.signal.aborted ? stopped(abort.signal.reason, thrown) : thrown
     if (json) io.stdout.write(jsonLine(errorEvent(error)))
     io.stderr.write(errorText(error, style(io.isTTY.stderr, io.env)))
-    return error instanceof Failure ? error.exitCode : EXIT_CODES.bug
+    const kind = error instanceof Failure ? error.kind : 'bug'
+    await record(audit, kind, EXIT_CODES[kind], io)
+    return EXIT_CODES[kind]
   } finally {
     unlisten()
   }
 }
 
+/** What was done is done: that its end could not be recorded is told, and changes nothing. */
+async function record(audit: RunAudit, result: string, exitCode: number, io: Io): Promise<void> {
+  const problem = await audit.end(result, exitCode)
+  if (problem !== undefined) io.stderr.write(`pgveil: warning: ${problem}\n`)
+}
+
 /** Returns what `--help` and `--version` print. */
-async function dispatch(argv: readonly string[], context: Context): Promise<string> {
+async function dispatch(
+  argv: readonly string[],
+  context: Context,
+  audit: RunAudit,
+): Promise<string> {
   let printed = ''
   const columns = context.io.isTTY.stdout ? context.io.size().columns : WIDEST_HELP
   const parser = yargs()
     .scriptName('pgveil')
     .locale('en')
     .usage('$0 <command>\n\nMasked copies and sealed backups for PostgreSQL.')
+    .middleware((args) => audit.start(args))
     .command(copyCommand(context))
     .command(backupCommand(context))
     .command(listCommand(context))
     .command(restoreCommand(context))
+    .command(verifyCommand(context))
+    .command(pruneCommand(context))
+    .command(eraseCommand(context))
+    .command(nightlyCommand(context))
+    .command(reportCommand(context))
     .command(keysCommand(context))
     .command(unlockCommand(context))
+    .command(auditCommand(context))
     .command(rulesCommand(context))
     .command(masksCommand(context))
     .help('help', 'show this help')
@@ -99,6 +144,7 @@ async function dispatch(argv: readonly string[], context: Context): Promise<stri
     .example('$0 copy --jobs 4', 'make the copy')
     .example('$0 backup', 'make a sealed backup')
     .example('$0 restore --target postgres://…', 'bring the latest back')
+    .example('$0 verify', 'is the latest worth anything?')
     .wrap(Math.min(columns, WIDEST_HELP))
     .epilogue(EPILOGUE)
     .strict()

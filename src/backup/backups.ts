@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto'
 import { Failure } from '../errors.ts'
 import { verifyDetached } from '../seal/signature.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
-import { AbsentObject, type Store } from '../store/store.ts'
+import { NONE_PRUNED, readPruned, type PrunedBackups } from '../retention/pruned.ts'
+import type { Store } from '../store/store.ts'
 import {
   currentGeneration,
   envelopeName,
@@ -13,6 +14,9 @@ import {
   type Envelopes,
 } from './envelopes.ts'
 import { LABEL, manifestDigest, readManifest, type Manifest } from './manifest.ts'
+import { readWhole } from './read-whole.ts'
+
+export { readWhole } from './read-whole.ts'
 
 /** Names and sizes of what lies under a label. */
 export type Files = ReadonlyMap<string, number>
@@ -29,9 +33,8 @@ export interface Backup {
   files: Files
 }
 
-/** Nothing that is read whole is longer. */
+/** No manifest is longer. */
 const MOST_MANIFEST = 256 * 1024 * 1024
-const MOST_SMALL = 1024 * 1024
 
 /** What the store holds, by label; names are relative to the label. */
 export async function scanStore(store: Store, label?: string): Promise<Map<string, Files>> {
@@ -44,27 +47,6 @@ export async function scanStore(store: Store, label?: string): Promise<Map<strin
     found.set(under, files.set(name.slice(slash + 1), size))
   }
   return found
-}
-
-/**
- * Reads a small object whole.
- *
- * @throws Failure `integrity` where it is longer than `most`, or is not there
- */
-export async function readWhole(store: Store, name: string, most = MOST_SMALL): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let size = 0
-  try {
-    for await (const chunk of store.read(name)) {
-      size += chunk.length
-      if (size > most) throw new Failure('integrity', `${name} is longer than anything of its kind`)
-      chunks.push(chunk)
-    }
-  } catch (error) {
-    if (error instanceof AbsentObject) throw new Failure('integrity', `${name} is missing`)
-    throw error
-  }
-  return Buffer.concat(chunks)
 }
 
 /**
@@ -119,12 +101,15 @@ function onlyOne(armored: Buffer, name: string): Buffer {
   throw new Failure('integrity', `${name} is not a signature, or something was added to it`)
 }
 
-/** Opens every label that has a manifest. What is damaged comes with what is wrong. */
+/**
+ * Opens every label that has a manifest. What is damaged comes with what is wrong; and what retention has removed from
+ * these chains.
+ */
 export async function openBackups(
   store: Store,
   labels: ReadonlyMap<string, Files>,
   signers: readonly PublicKeyFile[],
-): Promise<{ backups: Backup[]; damaged: Map<string, Failure> }> {
+): Promise<{ backups: Backup[]; damaged: Map<string, Failure>; pruned: PrunedBackups }> {
   const backups: Backup[] = []
   const damaged = new Map<string, Failure>()
   for (const [label, files] of labels) {
@@ -136,7 +121,8 @@ export async function openBackups(
       damaged.set(label, error)
     }
   }
-  return { backups, damaged }
+  const names = new Set(backups.map(({ manifest }) => manifest.name))
+  return { backups, damaged, pruned: await readPruned(store, signers, names) }
 }
 
 /** Says which object a failure of `work` is about. */
@@ -188,34 +174,54 @@ async function checkEnvelopes(store: Store, { label, envelopes, files }: Backup)
   }
 }
 
-/** What is wrong with a chain of backups: one line each, which names the backup. */
-export function chainProblems(backups: readonly Backup[]): { label: string; message: string }[] {
+/**
+ * What is wrong with a chain of backups: one line each, which names the backup.
+ *
+ * @param pruned what retention has removed: a gap of nothing else is none
+ */
+export function chainProblems(
+  backups: readonly Backup[],
+  pruned: PrunedBackups = NONE_PRUNED,
+): { label: string; message: string }[] {
   const byLabel = new Map(backups.map((backup) => [backup.label, backup]))
   const problems: { label: string; message: string }[] = []
   const sequences = new Map<string, string>()
   for (const { label, manifest } of backups.toSorted(
     (a, b) => a.manifest.sequence - b.manifest.sequence,
   )) {
-    const { name, sequence, previous } = manifest
+    const { name, sequence } = manifest
     const twin = sequences.get(`${name} ${sequence}`)
     if (twin !== undefined)
       problems.push({ label, message: `has the number of ${twin}: ${sequence}` })
     sequences.set(`${name} ${sequence}`, label)
-    if (previous === null) {
-      if (sequence !== 1)
-        problems.push({ label, message: `is number ${sequence} and follows none` })
-      continue
-    }
-    const before = byLabel.get(previous.label)
-    if (!before) {
-      problems.push({ label, message: `follows ${previous.label}, which is missing` })
-    } else if (before.digest !== previous.sha256) {
-      problems.push({ label, message: `follows another ${previous.label} than is here` })
-    } else if (before.manifest.sequence !== sequence - 1) {
-      problems.push({ label, message: `is number ${sequence} after ${before.manifest.sequence}` })
-    }
+    const message = problemBefore(manifest, byLabel, pruned)
+    if (message !== undefined) problems.push({ label, message })
   }
   return problems
+}
+
+/** Follows a chain back, through what was pruned, to the next backup that is there, or to its beginning. */
+function problemBefore(
+  { sequence, previous }: Manifest,
+  byLabel: ReadonlyMap<string, Backup>,
+  pruned: PrunedBackups,
+): string | undefined {
+  let number = sequence
+  let at = previous
+  while (at !== null) {
+    const before = byLabel.get(at.label)
+    const gone = before ? undefined : pruned.entries.get(at.label)
+    const found = before
+      ? { digest: before.digest, number: before.manifest.sequence }
+      : gone && { digest: gone.sha256, number: gone.sequence }
+    if (!found) return `follows ${at.label}, which is missing`
+    if (found.digest !== at.sha256) return `follows another ${at.label} than is here`
+    if (found.number !== number - 1) return `is number ${number} after ${found.number}`
+    if (before) return undefined
+    number = found.number
+    at = gone?.previous ?? null
+  }
+  return number === 1 ? undefined : `is number ${number} and follows none`
 }
 
 /** The last backup of a chain, by number. */
@@ -248,7 +254,7 @@ export async function findBackup(
     await checkNeighbours(store, labels, backup, signers)
     return backup
   }
-  const { backups, damaged } = await openBackups(store, labels, signers)
+  const { backups, damaged, pruned } = await openBackups(store, labels, signers)
   const names = [...new Set(backups.map(({ manifest }) => manifest.name))]
   if (name === undefined && names.length > 1) {
     throw new Failure('usage', `${store.label} holds backups of ${names.join(', ')}`, {
@@ -262,7 +268,7 @@ export async function findBackup(
   if (!latest) {
     throw new Failure('usage', `${store.label} holds no backup${name ? ` of ${name}` : ''}`)
   }
-  const [problem] = chainProblems(backups).filter((one) => one.label === latest.label)
+  const [problem] = chainProblems(backups, pruned).filter((one) => one.label === latest.label)
   if (problem) throw new Failure('integrity', `${problem.label} ${problem.message}`)
   return latest
 }

@@ -100,7 +100,12 @@ function usable(keys: PublicKeyFile[], whose: string): PublicKeyFile[] {
   return keys
 }
 
-async function loadSigningKey(
+/**
+ * The private key of this host, unlocked.
+ *
+ * @throws Failure `config` where none is set; `key` where it cannot be used, or nobody would believe it
+ */
+export async function loadSigningKey(
   { signingKey, signingPassphrase }: BackupSettings,
   signers: readonly PublicKeyFile[],
   env: NodeJS.ProcessEnv,

@@ -5,6 +5,8 @@ import type { BackupsEvent, Emit, ListedBackup } from '../report/events.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
+import type { Outcome } from '../verify/verdict.ts'
+import { lastVerdict, readVerdicts } from '../verify/verdicts.ts'
 import { chainProblems, openBackups, scanStore, type Backup } from './backups.ts'
 import { envelopeName } from './envelopes.ts'
 
@@ -12,6 +14,8 @@ export interface ListOptions {
   store: StoreSettings
   /** Whose signatures are believed. */
   signers: PublicKeyFile[]
+  /** Whose verdicts on restore tests are believed. */
+  verdictSigners: PublicKeyFile[]
   /** Reads every byte of every object, too. */
   deep: boolean
   /** Now, in milliseconds. */
@@ -31,22 +35,28 @@ export async function listBackups(
   const store = await openStore(options.store)
   try {
     const labels = await scanStore(store)
-    const { backups, damaged } = await openBackups(store, labels, options.signers)
+    const { backups, damaged, pruned } = await openBackups(store, labels, options.signers)
+    for (const message of pruned.doubts) emit({ event: 'warning', code: 'pruned-list', message })
     const problems = new Map<string, string[]>()
     const add = (label: string, message: string) =>
       problems.set(label, [...(problems.get(label) ?? []), message])
     for (const [label, failure] of damaged) add(label, failure.message)
-    for (const { label, message } of chainProblems(backups)) add(label, `${label} ${message}`)
+    for (const { label, message } of chainProblems(backups, pruned))
+      add(label, `${label} ${message}`)
     if (options.deep) {
       for (const backup of backups) {
         for (const message of await readObjects(store, backup, signal)) add(backup.label, message)
       }
     }
+    const proven = await readProven(store, backups, options.verdictSigners, emit)
     const event: BackupsEvent = {
       event: 'backups',
       store: store.label,
       backups: [
-        ...backups.map((backup) => listed(backup, problems.get(backup.label) ?? [], options.at)),
+        ...backups.map((backup) => ({
+          ...listed(backup, problems.get(backup.label) ?? [], options.at),
+          proven: proven.get(backup.label) ?? ('open' as const),
+        })),
         ...[...damaged.keys()].map((label) => unreadable(label, problems.get(label) ?? [])),
       ].toSorted((a, b) => (a.label < b.label ? -1 : 1)),
       unfinished: [...labels]
@@ -64,7 +74,28 @@ export async function listBackups(
   }
 }
 
-function listed({ label, manifest, files }: Backup, problems: string[], at: number): ListedBackup {
+/** What the verdict in force says of each backup. One that nobody who is believed has signed is told of, and does not count. */
+async function readProven(
+  store: Store,
+  backups: readonly Backup[],
+  signers: readonly PublicKeyFile[],
+  emit: Emit,
+): Promise<Map<string, Outcome>> {
+  const proven = new Map<string, Outcome>()
+  for (const backup of backups) {
+    const found = await readVerdicts(store, backup, signers)
+    for (const message of found.problems) emit({ event: 'warning', code: 'verdict', message })
+    const last = lastVerdict(found)
+    if (last) proven.set(backup.label, last.outcome)
+  }
+  return proven
+}
+
+function listed(
+  { label, manifest, files }: Backup,
+  problems: string[],
+  at: number,
+): Omit<ListedBackup, 'proven'> {
   return {
     label,
     name: manifest.name,
@@ -76,7 +107,6 @@ function listed({ label, manifest, files }: Backup, problems: string[], at: numb
     rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
     objects: files.size,
     stored: [...files.values()].reduce((sum, size) => sum + size, 0),
-    proven: 'open',
     verifierEnvelope: files.has(envelopeName('verifier')),
     problems,
   }

@@ -1,12 +1,14 @@
+import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
 import { clientEncoding } from '../source/snapshot.ts'
 import { openStore } from '../store/open.ts'
 import type { StoreSettings } from '../store/store.ts'
+import { splitWorkerSecret } from './worker-secret.ts'
 import { runLoadJob, type LoadJob, type LoadResult, type LoadSession } from './load.ts'
 
-/** What a worker that restores needs before its first job; it comes over the IPC channel. */
+/** What a worker that restores needs before its first job; the secret comes over a pipe of its own. */
 export interface LoadSetup {
   target: Endpoint
   store: StoreSettings
@@ -15,8 +17,6 @@ export interface LoadSetup {
   encoding: string
   /** In which `money` was printed. */
   lcMonetary: string | null
-  passphrase: Uint8Array
-  digestKey: Uint8Array
 }
 
 async function open(setup: LoadSetup): Promise<LoadSession> {
@@ -39,8 +39,7 @@ async function open(setup: LoadSetup): Promise<LoadSession> {
     client,
     store,
     label,
-    passphrase: Buffer.from(setup.passphrase),
-    digestKey: Buffer.from(setup.digestKey),
+    ...splitWorkerSecret(receiveSecret()),
   }
 }
 

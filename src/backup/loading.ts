@@ -6,12 +6,12 @@ import type { Run } from '../jobs/run.ts'
 import { TableTrack } from '../jobs/table-track.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import type { TableEvent } from '../report/events.ts'
-import { passphraseOf, type Secret } from '../seal/secret.ts'
+import type { Secret } from '../seal/secret.ts'
 import type { LoadJob, LoadResult } from './load.ts'
 import type { LoadSetup } from './loader.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { plannedTable, planLargeObjects, planLoading } from './restore-plan.ts'
-import { digestKeyOf } from './secrets.ts'
+import { workerSecret } from './worker-secret.ts'
 
 const LOADER = fileURLToPath(new URL('./loader.js', import.meta.url))
 
@@ -36,7 +36,7 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
   const { run, manifest, chosen, loaded, jobs } = request
   const pool = new WorkerPool<LoadSetup, LoadJob, LoadResult>(LOADER, jobs)
   run.onEnd(() => pool.close())
-  connect(pool, request)
+  await connect(pool, request)
   const limit = pLimit(jobs)
   const finished: TableEvent[] = []
   const rows = planLoading(manifest, chosen, loaded).map(async (entry) => {
@@ -84,12 +84,10 @@ function countLoaded(
     })
 }
 
-function connect(
+async function connect(
   pool: WorkerPool<LoadSetup, LoadJob, LoadResult>,
   { manifest, secret, target, store, jobs }: LoadingRequest,
-): void {
-  const passphrase = passphraseOf(secret)
-  const digestKey = digestKeyOf(secret)
+): Promise<void> {
   const { bandwidth } = store
   pool.connect({
     target,
@@ -97,9 +95,7 @@ function connect(
     label: manifest.label,
     encoding: manifest.source.encoding,
     lcMonetary: manifest.source.lcMonetary,
-    passphrase,
-    digestKey,
   })
-  passphrase.fill(0)
-  digestKey.fill(0)
+  const told = workerSecret(secret)
+  await pool.tell(told).finally(() => told.fill(0))
 }

@@ -105,6 +105,8 @@ const MANIFEST = z.strictObject({
   /** Materialised views that hold rows, in the order in which they can be refreshed. */
   views: z.array(NAME),
   largeObjects: z.strictObject({ count: COUNT, bytes: COUNT }),
+  /** How far the ledger of erasures went: whoever restores sees when it was cut off. Absent: there was none. */
+  erasures: z.strictObject({ number: z.int().min(1), sha256: HEX_256 }).optional(),
   warnings: z.array(z.strictObject({ code: z.string(), message: z.string() })),
   objects: z.array(OBJECT),
 })

@@ -73,7 +73,7 @@ function rootOf(table: Table, byOid: ReadonlyMap<number, Table>): Table {
 }
 
 /** pg_extension_config_dump takes it with or without its WHERE. */
-function configurationFilter({ extensionFilter }: Table): string | undefined {
+export function configurationFilter({ extensionFilter }: Table): string | undefined {
   return extensionFilter?.replace(/^\s*where\b/i, '').trim() || undefined
 }
 

@@ -42,13 +42,27 @@ export async function openForRestore(options: OpenOptions, run: Run): Promise<Op
   const store = await openStore(options.store)
   run.onEnd(() => store.close())
   const backup = await findBackup(store, signers, { label, name })
-  const { manifest } = backup
-  run.note(`${backup.label}: signed by ${backup.signedBy}, number ${manifest.sequence}`)
+  run.note(`${backup.label}: signed by ${backup.signedBy}, number ${backup.manifest.sequence}`)
+  return openFound(store, backup, opening, run.signal)
+}
+
+/**
+ * Opens a backup that was found and is believed.
+ *
+ * @throws Failure `integrity`, `key`, `store`
+ */
+export async function openFound(
+  store: Store,
+  backup: Backup,
+  opening: Opening,
+  signal: AbortSignal,
+): Promise<OpenedBackup> {
+  const { manifest, label } = backup
   const secret = await openSecret(store, backup, opening)
   const passphrase = passphraseOf(secret)
-  const read = async (object: string): Promise<string> => {
-    const found = objectOf(manifest, object)
-    const reading = { store, label: backup.label, object: found, passphrase, signal: run.signal }
+  const read = async (name: string): Promise<string> => {
+    const object = objectOf(manifest, name)
+    const reading = { store, label, object, passphrase, signal }
     return (await readSealedWhole(reading)).toString('utf8')
   }
   try {

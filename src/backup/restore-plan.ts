@@ -15,11 +15,26 @@ export interface TableRestore {
 /** Where a restore notes which objects are in, so that it can be gone on with. */
 export const NOTES = 'pgveil_restore'
 
-/** Makes the notes; gone before the database is handed over. */
-export const CREATE_NOTES = `
-  CREATE SCHEMA ${NOTES}; CREATE TABLE ${NOTES}.loaded (object text PRIMARY KEY)`
+/**
+ * Makes the notes; gone before the database is handed over.
+ *
+ * @param only names of the tables that are wanted
+ */
+export function createNotesSql(only: readonly string[]): string {
+  return `
+    CREATE SCHEMA ${NOTES};
+    CREATE TABLE ${NOTES}.loaded (object text PRIMARY KEY);
+    CREATE TABLE ${NOTES}.wanted AS SELECT ${quoteLiteral(wantedText(only))}::text AS names`
+}
+
+/** The same for the same tables. */
+export function wantedText(only: readonly string[]): string {
+  return JSON.stringify([...new Set(only)].toSorted())
+}
+
 export const DROP_NOTES = `DROP SCHEMA ${NOTES} CASCADE`
 export const READ_NOTES = `SELECT object FROM ${NOTES}.loaded`
+export const READ_WANTED = `SELECT names FROM ${NOTES}.wanted`
 
 function noteSql(object: string): string {
   return `INSERT INTO ${NOTES}.loaded VALUES (${quoteLiteral(object)})`

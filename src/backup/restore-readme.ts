@@ -21,6 +21,7 @@ export function restoreReadme(manifest: Manifest): string {
     CHECK_FIRST,
     ...halves(manifest),
     RUN_SCRIPT,
+    ERASURES,
     ...byHand(manifest),
     ...whatIsMissing(manifest),
   ].join('\n')
@@ -69,6 +70,7 @@ const FETCH = `## 1. Fetch the whole directory
 
 \`\`\`sh
 aws s3 cp --recursive s3://BUCKET/PREFIX/LABEL/ LABEL/     # or: rclone copy REMOTE:BUCKET/PREFIX/LABEL LABEL
+aws s3 cp --recursive s3://BUCKET/PREFIX/erasures/ erasures/     # where there is one: see 5
 cd LABEL
 \`\`\`
 `
@@ -121,6 +123,19 @@ PGHOST=127.0.0.1 PGUSER=postgres sh restore.sh --signer /path/to/signing.asc --d
 Passwords for the server come from \`~/.pgpass\`. There must be no database of that name. restore.sh works in
 \`NAME_restoring\` and renames it at the very end: if it stops, that one is incomplete; drop it and run it again.
 \`sh restore.sh --help\` tells the rest.
+`
+
+const ERASURES = `## 5. Persons who were erased since
+
+They must not come back. Where \`erasures/\` lies beside this directory, it is the ledger of them, and restore.sh wants its
+secret, which is what \`erasure.secret\` of pgveil.yaml names; it checks the ledger, and removes them and what refers to
+them from the restored database before that gets its name:
+
+\`\`\`sh
+sh restore.sh --signer /path/to/signing.asc --database NAME --erasure-secret /path/to/secret     # ledger elsewhere: --erasures DIR
+\`\`\`
+
+Whoever restores by hand, as below, has to erase them by hand.
 `
 
 function byHand({ source, seal, objects }: Manifest): string[] {

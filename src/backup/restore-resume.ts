@@ -3,7 +3,7 @@ import { errorCode, serverFailure } from '../postgres/connect.ts'
 import type { Building } from '../sink/building.ts'
 import type { TargetSessions } from '../sink/finish.ts'
 import type { Manifest } from './manifest.ts'
-import { forgetSql, READ_NOTES } from './restore-plan.ts'
+import { forgetSql, READ_NOTES, READ_WANTED, wantedText } from './restore-plan.ts'
 
 /** Objects unlinked in one transaction: each takes a lock. */
 const UNLINKED = 1000
@@ -32,16 +32,20 @@ export async function endOrphans(maintenance: pg.Client, { name }: Building): Pr
 /**
  * The objects that an earlier run has loaded. Large objects of which only some are in, are taken out and come anew.
  *
- * @returns undefined where there are no notes: that run was about to hand over, and its database is no longer one to
- *   build on
+ * @param only names of the tables that are wanted
+ * @returns undefined where its database is none to build on: there are no notes, since that run was about to hand over;
+ *   or it was to have other tables, whose triggers and foreign keys may be there already
  * @throws Failure `sink`
  */
 export async function readLoaded(
   sessions: TargetSessions,
   { objects }: Manifest,
+  only: readonly string[],
 ): Promise<ReadonlySet<string> | undefined> {
   return sessions.use(async (client) => {
     try {
+      const { rows: wanted } = await client.query<{ names: string }>(READ_WANTED)
+      if (wanted[0]?.names !== wantedText(only)) return undefined
       const { rows } = await client.query<{ object: string }>(READ_NOTES)
       const loaded = new Set(rows.map(({ object }) => object))
       const partly = objects.filter(

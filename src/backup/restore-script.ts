@@ -5,7 +5,16 @@ import {
   showName,
   type QualifiedName,
 } from '../postgres/identifiers.ts'
+import {
+  COPY_KEY_SQL,
+  COPY_RECORDS_SQL,
+  DERIVE_SQL,
+  READ_SQL,
+  REPLAY_SQL,
+  SETUP_SQL,
+} from '../erasure/replay-sql.ts'
 import type { Manifest, ManifestSource, ManifestTable } from './manifest.ts'
+import { ERASURE_SHELL } from './restore-shell-erasures.ts'
 import { LOAD_SHELL } from './restore-shell-load.ts'
 import { OPEN_SHELL } from './restore-shell-open.ts'
 import { forTerminal, localeClause, quoteForShell } from './restore-text.ts'
@@ -33,6 +42,7 @@ export function restoreScript(manifest: Manifest): string {
     ...restoreRows(manifest),
     '}',
     OPEN_SHELL.trimEnd(),
+    ERASURE_SHELL.trimEnd(),
     LOAD_SHELL,
   ].join('\n')
 }
@@ -48,12 +58,15 @@ const VARIABLES = [
   'check_only',
   'half_file_1',
   'half_file_2',
+  'erasures',
+  'erasure_secret',
+  'erased',
   'terminal',
   'created',
   'missing',
 ]
 
-function facts({ label, seal, source, views }: Manifest): string[] {
+function facts({ label, name, seal, source, views, erasures }: Manifest): string[] {
   const [first, second] = seal.sides
   const values: Record<string, string> = {
     label,
@@ -71,6 +84,15 @@ function facts({ label, seal, source, views }: Manifest): string[] {
     session: session(source),
     money: source.lcMonetary === null ? '' : `SET lc_monetary = ${quoteLiteral(source.lcMonetary)}`,
     after: after(views),
+    chain: name,
+    ledger_number: String(erasures?.number ?? 0),
+    ledger_digest: erasures?.sha256 ?? '',
+    erasure_setup: SETUP_SQL,
+    erasure_copy_records: COPY_RECORDS_SQL,
+    erasure_copy_key: COPY_KEY_SQL,
+    erasure_derive: DERIVE_SQL,
+    erasure_read: READ_SQL,
+    erasure_replay: REPLAY_SQL,
   }
   return [
     `unset ${VARIABLES.join(' ')} || :`,

@@ -149,11 +149,12 @@ large_objects() {
     'the full message may quote content, so only its code is shown: run it by hand as RESTORE.md says to see it'
 }
 
-# Structure after the rows, settings and views in one session, which none of these settings reaches yet.
+# Structure after the rows, settings, erasures and views in one session, which none of these settings reaches yet.
 last_session() {
   guard
   content post-data.sql.pgp
   content settings.sql.pgp
+  erase_again
   printf '%s\\n' "$after"
 }
 
@@ -174,6 +175,7 @@ rename_database() {
 restore() {
   connect
   check_server
+  check_secret
   sql_object "$maintenance" globals.sql.pgp terse 'roles can be made by a superuser, or by one who has CREATEROLE'
   make_database
   sql_object "$building" pre-data.sql.pgp terse \\
@@ -191,6 +193,7 @@ main() {
   say "backup $label"
   verify_manifest
   verify_objects
+  verify_ledger
   unlock
   if [ -n "$check_only" ]; then
     check_content

@@ -30,6 +30,8 @@ usage: sh restore.sh --signer FILE --database NAME [--half SIDE=FILE] [--server 
                       Without it gpg is asked to open envelopes/SIDE.asc, and else you are
   --server CONNECTION a connection string without password; without it the variables PGHOST, PGPORT, PGUSER, … count.
                       Passwords come from ~/.pgpass or PGPASSWORD
+  --erasures DIR      the ledger of persons who were erased since, as it lay beside the backups; without it ../erasures
+  --erasure-secret FILE  the secret of that ledger: wanted where persons of this database are in it
   --check-only        checks everything and opens every object, and restores nothing
 
 Exit codes: 0 done, 2 usage, 12 the server, 14 keys, 15 the backup is damaged or not what was signed, 16 refused.
@@ -62,7 +64,7 @@ read_options() {
         shift
         continue
         ;;
-      --signer | --database | --half | --server) ;;
+      --signer | --database | --half | --server | --erasures | --erasure-secret) ;;
       *) wrong_usage "unknown argument $1" ;;
     esac
     [ $# -gt 1 ] || wrong_usage "$1 needs a value"
@@ -71,6 +73,8 @@ read_options() {
       --database) database=$2 ;;
       --half) take_half "$2" ;;
       --server) take_server "$2" ;;
+      --erasures) erasures=$(absolute "$2") ;;
+      --erasure-secret) erasure_secret=$(absolute "$2") ;;
     esac
     shift 2
   done
@@ -176,8 +180,15 @@ verify_manifest() {
   done
   [ -r "$signer" ] || fail 14 "cannot read $signer"
   own_gpg --import "$signer" || fail 14 "$signer is not a public key"
+  verify_signature manifest.json manifest.json.asc
+  say "manifest.json is signed by $signed_by"
+}
+
+# Object, signature. Sets signed_by.
+verify_signature() {
+  [ -f "$2" ] || fail 15 "the signature of $1 is missing" 'take another copy'
   verified=0
-  report=$(own_gpg --status-fd 1 --verify manifest.json.asc manifest.json 2>"$work/messages") || verified=$?
+  report=$(own_gpg --status-fd 1 --verify "$2" "$1" 2>"$work/messages") || verified=$?
   good=no
   signed_by=
   signed_at=
@@ -203,20 +214,19 @@ END
     expired)
       # A signature from before the end of its key holds.
       [ "\${signed_at:-1}" -le "\${ended_at:-0}" ] || good=no
-      say 'warning: the key that signed this backup has expired since'
+      say "warning: the key that signed $1 has expired since"
       ;;
     revoked)
       cat "$work/messages" >&2
-      fail 15 'the key that signed manifest.json is revoked' \\
-        'where you know that the revocation is from after the backup and for no bad reason, give the key as it was before'
+      fail 15 "the key that signed $1 is revoked" \\
+        'where you know that the revocation is from after it was signed and for no bad reason, give the key as it was before'
       ;;
   esac
   if [ "$verified" != 0 ] || [ -z "$signed_by" ] || [ "$good" = no ] || [ "$good" = bad ]; then
     cat "$work/messages" >&2
-    fail 15 "manifest.json has no good signature by a key in $signer: this is not the backup that was made" \\
+    fail 15 "$1 has no good signature by a key in $signer: this is not what was made" \\
       'take another copy of the backup; do not go on with this one'
   fi
-  say "manifest.json is signed by $signed_by"
 }
 
 digest_of() {
@@ -269,9 +279,10 @@ obtain_half() {
     [ -f "$envelope" ] || continue
     say "asking gpg to open $envelope"
     half=$(gpg --quiet --decrypt -- "$envelope" | tr -d ' \\t\\r\\n')
-    [ -n "$half" ] || continue
-    is_half "$3" || fail 14 "$envelope does not hold the half of side $1 of this backup"
-    return 0
+    if [ -n "$half" ]; then
+      is_half "$3" || fail 14 "$envelope does not hold the half of side $1 of this backup"
+      return 0
+    fi
   done
   if ! (: </dev/tty) 2>/dev/null; then
     fail 14 "the half of side $1 is missing" \\

@@ -24,7 +24,7 @@ import type { StructurePlan } from '../sink/structure-plan.ts'
 import { readServerFacts } from '../source/snapshot.ts'
 import type { Manifest } from './manifest.ts'
 import type { OpenedBackup } from './restore-open.ts'
-import { CREATE_NOTES } from './restore-plan.ts'
+import { createNotesSql } from './restore-plan.ts'
 import { endOrphans, readLoaded } from './restore-resume.ts'
 
 export interface TargetOptions {
@@ -34,6 +34,8 @@ export interface TargetOptions {
   /** Name of an existing database that may be replaced. */
   replace?: string
   keepPrevious: boolean
+  /** Tables whose rows are wanted; empty: all. */
+  only: string[]
   /** Goes on with what an earlier restore of this backup has left. */
   resume: boolean
 }
@@ -163,7 +165,7 @@ export class RestoreTarget {
     this.#building = await this.#create(manifest, maintenance)
     const sessions = this.#openSessions(opened)
     await sessions.use((client) => createStructure(client, opened.plan, this.leftOut.warn))
-    await sessions.use((client) => client.query(CREATE_NOTES))
+    await sessions.use((client) => client.query(createNotesSql(this.#options.only)))
     await keepUnfinished(maintenance, this.#building, label)
     this.#resumable = true
     return { sessions, loaded: new Set(), plan: opened.plan }
@@ -175,14 +177,14 @@ export class RestoreTarget {
     return sessions
   }
 
-  /** @returns undefined where it is too late for that: the database was finished, but for its name */
+  /** @returns undefined where that cannot be: the database was finished, but for its name, or holds other tables */
   async #resume(found: Building, opened: OpenedBackup): Promise<Work | undefined> {
     const maintenance = this.#maintenance as pg.Client
     this.#building = found
     this.#resumable = true
     await endOrphans(maintenance, found)
     const sessions = this.#openSessions(opened)
-    const loaded = await readLoaded(sessions, opened.backup.manifest)
+    const loaded = await readLoaded(sessions, opened.backup.manifest, this.#options.only)
     if (loaded) {
       this.#run.note(`going on with ${found.name}: ${loaded.size} objects are in`)
       return { sessions, loaded, plan: forResuming(opened.plan) }
@@ -293,6 +295,19 @@ export class RestoreTarget {
         : `${what}; the next run drops it`,
       cause: error,
     })
+  }
+
+  /**
+   * Drops what was built instead of handing it over; where nothing was, nothing.
+   *
+   * @returns false where it could not be dropped
+   */
+  async discard(): Promise<boolean> {
+    const building = this.#building
+    if (!building) return true
+    if (!(await this.#drop(building))) return false
+    this.#building = undefined
+    return true
   }
 
   async #drop(building: Building): Promise<boolean> {

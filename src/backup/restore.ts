@@ -1,5 +1,9 @@
+import type { StoreSettings } from '../config/store.ts'
+import type { OperationsSettings } from '../config/operations.ts'
+import { checkPart } from '../erasure/part.ts'
+import { openErasures, replayErasures, type Erasures } from '../erasure/replay.ts'
 import { Run } from '../jobs/run.ts'
-import type { Emit, RestoreReport, TableEvent } from '../report/events.ts'
+import type { Emit, ErasedRows, RestoreReport, TableEvent } from '../report/events.ts'
 import { wipe } from '../seal/secret.ts'
 import {
   buildConstraints,
@@ -9,7 +13,6 @@ import {
   type FinishRequest,
   type TargetSessions,
 } from '../sink/finish.ts'
-import type { StructurePlan } from '../sink/structure-plan.ts'
 import { compareRestored } from './compare.ts'
 import { loadEverything } from './loading.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
@@ -25,8 +28,10 @@ import { RestoreTarget, type TargetOptions } from './restore-target.ts'
 
 export interface RestoreOptions extends OpenOptions, TargetOptions {
   jobs: number
-  /** Tables whose rows are wanted; empty: all. */
-  only: string[]
+  /** Where secrets that are named in the settings are found. */
+  env: NodeJS.ProcessEnv
+  /** How persons who were erased stay so. */
+  operations: Pick<OperationsSettings, 'erasure' | 'state'>
 }
 
 /**
@@ -44,9 +49,11 @@ export async function runRestore(
   const target = new RestoreTarget(options, run)
   target.refuse()
   let opened: OpenedBackup | undefined
+  let erasures: Erasures | undefined
   try {
     opened = await run.phase('open', () => openForRestore(options, run))
-    return await restoreOpened(options, opened, target, run)
+    erasures = await run.during(openLedger(options, opened))
+    return await restoreOpened(options, opened, target, run, erasures)
   } catch (error) {
     await run.end()
     throw await target.undo(error)
@@ -54,7 +61,16 @@ export async function runRestore(
     await run.end()
     await target.close()
     if (opened) wipe(opened.secret)
+    erasures?.key.fill(0)
   }
+}
+
+function openLedger(
+  { signers, env, operations }: RestoreOptions,
+  { store, backup: { manifest } }: OpenedBackup,
+): Promise<Erasures | undefined> {
+  const { erasure: settings, state } = operations
+  return openErasures({ store, signers, manifest, settings, env, state })
 }
 
 async function restoreOpened(
@@ -62,10 +78,64 @@ async function restoreOpened(
   opened: OpenedBackup,
   target: RestoreTarget,
   run: Run,
+  erasures: Erasures | undefined,
 ): Promise<RestoreReport> {
   const { manifest } = opened.backup
   const chosen = chooseTables(manifest, options.only)
+  if (erasures) checkPart(erasures, manifest, chosen, opened.plan)
   await run.phase('preflight', () => target.preflight(manifest))
+  const built = await buildRestored({ ...options, opened, target, run, chosen })
+  const { sessions, tables } = built
+  const erased =
+    erasures &&
+    (await run.phase('erasures', () =>
+      sessions.use((client) =>
+        replayErasures(client, erasures, { views: manifest.views, warn: run.warn }),
+      ),
+    ))
+  const compared = await run.phase('checks', async () => {
+    await finishRestored(built)
+    const whole = chosen.length === manifest.tables.length
+    const { secret } = opened
+    const { warnings } = run
+    const { major } = target
+    const comparison = { manifest, secret, major, whole, rows: sumRows(tables), warnings }
+    return sessions.use((client) => compareRestored(client, comparison))
+  })
+  const comment = await run.during(target.applySettings(sessions, opened))
+  await sessions.close()
+  target.leftOut.finish()
+  // From here on a signal comes too late: both names change, or none.
+  const previous = await run.uninterrupted('handover', () => target.handOver(comment))
+  return report(manifest, target, run, { tables, compared, erased, previous })
+}
+
+/** What a restore and a restore test have in common. */
+export interface BuildRequest {
+  jobs: number
+  store: StoreSettings
+  opened: OpenedBackup
+  target: RestoreTarget
+  run: Run
+  chosen: readonly ManifestTable[]
+}
+
+/** A database in which all is there but what comes at the very end. */
+export interface Built {
+  sessions: TargetSessions
+  tables: TableEvent[]
+  finish: FinishRequest
+}
+
+/**
+ * Makes structure, rows, indexes, constraints and views in a building database. The store of `opened` is closed
+ * afterwards.
+ *
+ * @throws Failure `store`, `sink`, `integrity`
+ */
+export async function buildRestored(request: BuildRequest): Promise<Built> {
+  const { jobs, store, opened, target, run, chosen } = request
+  const { manifest } = opened.backup
   run.emit({
     event: 'plan',
     source: manifest.label,
@@ -75,72 +145,39 @@ async function restoreOpened(
     tables: planLoading(manifest, chosen, new Set()).map(plannedTable),
   })
   const { sessions, loaded, plan } = await run.phase('structure', () => target.build(opened))
-  const tables = await run.phase('rows', () =>
-    loadEverything({
-      run,
-      warn: target.leftOut.warn,
-      manifest,
-      chosen,
-      loaded,
-      secret: opened.secret,
-      target: target.building.endpoint,
-      store: options.store,
-      jobs: options.jobs,
-    }),
-  )
+  const { warn } = target.leftOut
+  const { endpoint } = target.building
+  const { secret } = opened
+  const loading = { run, warn, manifest, chosen, loaded, secret, target: endpoint, store, jobs }
+  const tables = await run.phase('rows', () => loadEverything(loading))
   await run.during(opened.store.close())
-  const compared = await finish(options, opened, target, run, {
-    sessions,
-    plan,
-    chosen,
-    tables,
-  })
-  const comment = await run.during(target.applySettings(sessions, opened))
-  await sessions.close()
-  target.leftOut.finish()
-  // From here on a signal comes too late: both names change, or none.
-  const previous = await run.uninterrupted('handover', () => target.handOver(comment))
-  return report(manifest, target, run, { tables, compared, previous })
-}
-
-/** Indexes, constraints and views; then everything is compared with the manifest. */
-async function finish(
-  { jobs }: RestoreOptions,
-  { backup: { manifest }, secret }: OpenedBackup,
-  { major, leftOut }: RestoreTarget,
-  run: Run,
-  rows: {
-    sessions: TargetSessions
-    plan: StructurePlan
-    chosen: readonly ManifestTable[]
-    tables: TableEvent[]
-  },
-): Promise<Record<string, number>> {
-  const { sessions, plan, chosen, tables } = rows
-  const request: FinishRequest = {
+  const finish: FinishRequest = {
     plan,
     tables: finishTables(manifest, chosen),
     views: manifest.views,
     sessions,
     jobs,
-    targetMajor: major,
+    targetMajor: target.major,
     mayStayEmpty: true,
-    warn: leftOut.warn,
+    warn,
   }
   await run.phase('constraints', async () => {
     await setSequences(sessions, manifest.sequences)
-    await buildConstraints(request)
+    await buildConstraints(finish)
   })
-  return run.phase('checks', async () => {
-    await checkContent(request)
-    // An event trigger would see them go.
-    await sessions.use((client) => client.query(DROP_NOTES))
-    await createLast(request)
-    const whole = chosen.length === manifest.tables.length
-    const { warnings } = run
-    const comparison = { manifest, secret, major, whole, rows: sumRows(tables), warnings }
-    return sessions.use((client) => compareRestored(client, comparison))
-  })
+  return { sessions, tables, finish }
+}
+
+/**
+ * Looks at what was built, and creates what comes last.
+ *
+ * @throws Failure `sink`
+ */
+export async function finishRestored({ sessions, finish }: Built): Promise<void> {
+  await checkContent(finish)
+  // An event trigger would see them go.
+  await sessions.use((client) => client.query(DROP_NOTES))
+  await createLast(finish)
 }
 
 function report(
@@ -150,10 +187,11 @@ function report(
   done: {
     tables: TableEvent[]
     compared: Record<string, number>
+    erased: ErasedRows[] | undefined
     previous: string | undefined
   },
 ): RestoreReport {
-  const { tables, compared, previous } = done
+  const { tables, compared, erased, previous } = done
   const result: RestoreReport = {
     label,
     target: endpoint.label,
@@ -162,6 +200,7 @@ function report(
     rows: sumRows(tables),
     bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
     compared,
+    ...(erased && { erased }),
     seconds: run.seconds,
     phases: run.phases,
     warnings: run.warnings,

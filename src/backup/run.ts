@@ -1,10 +1,12 @@
 import type { BackupSettings } from '../config/backup.ts'
 import type { PgDump } from '../config/layers.ts'
 import type { StoreSettings } from '../config/store.ts'
+import { anchorLedger } from '../erasure/anchor.ts'
 import { Failure } from '../errors.ts'
 import { Run } from '../jobs/run.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { showName } from '../postgres/identifiers.ts'
 import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
 import { readStructureFacts } from '../postgres/structure-facts.ts'
 import type { BackupReport, Emit } from '../report/events.ts'
@@ -18,29 +20,24 @@ import {
 } from '../source/facts.ts'
 import { readGlobals, type Globals } from '../source/globals.ts'
 import { checkLargeObjects, largeObjectRanges } from '../source/large-objects.ts'
-import { checkReadable } from '../source/readable.ts'
+import { checkReadable, readAbsent } from '../source/readable.ts'
 import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
-import {
-  chainProblems,
-  lastOf,
-  openBackups,
-  scanStore,
-  type Backup,
-  type Files,
-} from './backups.ts'
+import { scanStore, type Backup } from './backups.ts'
+import { chainName, chainOf, findPrevious, lookAgain, type Known } from './chain.ts'
 import { claimLabel, commit, labelTaken, manifestSides, writePlain } from './commit.ts'
 import type { Envelope } from './envelopes.ts'
-import { loadSealingKeys, type SealingKeys } from './keys.ts'
+import { loadSealingKeys } from './keys.ts'
 import { removeLeftovers } from './leftovers.ts'
 import { FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
 import { plannedTable, planTables, type TableBackup } from './plan.ts'
 import { restoreReadme, restoreScript } from './restore-script.ts'
 import { sealEverything, startPool, type BackupPool, type Sealed } from './sealing.ts'
-import { digestKeyOf, structureKeyOf } from './secrets.ts'
+import { structureKeyOf } from './secrets.ts'
+import { workerSecret } from './worker-secret.ts'
 
 export interface BackupOptions {
   /** Connection URL. */
@@ -87,9 +84,12 @@ export async function runBackup(
   const run = new Run(emit, signal)
   let stored: Prepared | undefined
   try {
+    // Workers take a moment to start, in which everything is looked at.
+    const pool = startPool(options.jobs)
+    run.onEnd(() => pool.close())
     const prepared = await run.phase('preflight', () => prepare(options, run))
     stored = prepared
-    return await sealAndCommit(options, prepared, run)
+    return await sealAndCommit(options, prepared, pool, run)
   } catch (error) {
     await run.end()
     throw stored?.claimed ? await removeLeftovers(stored, error) : error
@@ -99,7 +99,7 @@ export async function runBackup(
 }
 
 /** All that is known before the first byte is stored. */
-interface Prepared {
+interface Prepared extends Known {
   source: Endpoint
   snapshot: Snapshot
   catalog: Catalog
@@ -107,13 +107,9 @@ interface Prepared {
   globals: Globals
   dumper: Dumper
   tables: TableBackup[]
-  keys: SealingKeys
-  store: Store
   /** For cleaning up: it outlives the run's end. */
   reopen: () => Promise<Store>
-  name: string
   label: string
-  previous: Backup | undefined
   /** What lies under the label is this run's. */
   claimed: boolean
 }
@@ -135,10 +131,11 @@ async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
         hint: 'wait for it to end; it holds a lock in the source',
       })
     }
-    const read = await readSource(snapshot, options)
+    const read = await readSource(snapshot, options, run)
     const facts = await readSnapshotFacts(snapshot.client)
     const found = await scanStore(store)
-    const previous = await findPrevious(store, found, keys, name)
+    const chain = chainOf(found, name)
+    const previous = await findPrevious(store, chain, keys, name)
     warnOfOtherServer(snapshot, previous, run)
     const label = `${facts.time.replace(/[-:]/g, '')}-${name}`
     if (found.has(label)) throw labelTaken(label)
@@ -153,16 +150,21 @@ async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
     })
     const reopen = () => openStore(options.store)
     const prepared = { source, snapshot, facts, ...read, tables, keys, store, reopen, name, label }
-    return { ...prepared, previous, claimed: false }
+    return { ...prepared, previous, chain: new Set(chain.keys()), claimed: false }
   } catch (error) {
     throw serverFailure('source', `read ${source.label}`, error)
   }
 }
 
-async function readSource(snapshot: Snapshot, { pgDump }: BackupOptions) {
+async function readSource(snapshot: Snapshot, { pgDump }: BackupOptions, run: Run) {
   const { client, facts } = snapshot
   const dumper = await chooseDumper(facts.major, pgDump)
   const catalog = await readCatalog(client)
+  const absent = await readAbsent(snapshot)
+  for (const table of catalog.tables.filter(({ oid }) => absent.has(oid))) {
+    run.warn('unlogged-left-out', `a standby has no rows of the unlogged table ${showName(table)}`)
+  }
+  catalog.tables = catalog.tables.filter(({ oid }) => !absent.has(oid))
   await checkReadable(
     snapshot,
     catalog.tables.filter(({ kind }) => kind === 'table'),
@@ -170,36 +172,6 @@ async function readSource(snapshot: Snapshot, { pgDump }: BackupOptions) {
   await checkLargeObjects(client, facts.database)
   const hashed = await readHashPartitioned(client)
   return { dumper, catalog, hashed, globals: await readGlobals(client) }
-}
-
-/** A database's name as the end of a label. */
-function chainName(database: string): string {
-  const name = database
-    .toLowerCase()
-    .replace(/[^a-z0-9_-]+/g, '-')
-    .replace(/^[^a-z0-9]+/, '')
-  if (name) return name.slice(0, 63)
-  throw new Failure('config', `no name for backups can be made of ${database}`, {
-    hint: 'write backup: { name: … }',
-  })
-}
-
-/** The backup that the next one follows; a chain that is damaged is not added to. */
-async function findPrevious(
-  store: Store,
-  files: ReadonlyMap<string, Files>,
-  { signers }: SealingKeys,
-  name: string,
-): Promise<Backup | undefined> {
-  const ours = new Map([...files].filter(([label]) => label.endsWith(`Z-${name}`)))
-  const { backups, damaged } = await openBackups(store, ours, signers)
-  const [first] = [...damaged.values()]
-  if (first) throw first
-  const [problem] = chainProblems(backups)
-  if (!problem) return lastOf(backups, name)
-  throw new Failure('integrity', `${problem.label} ${problem.message}`, {
-    hint: 'pgveil list shows the whole chain; under another name: in backup: a new one begins',
-  })
 }
 
 /** After a failover that is as it should be; where two databases share a name, it is not. */
@@ -215,20 +187,20 @@ function warnOfOtherServer({ facts }: Snapshot, previous: Backup | undefined, ru
 async function sealAndCommit(
   options: BackupOptions,
   prepared: Prepared,
+  pool: BackupPool,
   run: Run,
 ): Promise<BackupReport> {
   const { snapshot, store, keys } = prepared
   const secret = drawSecret()
   try {
-    const pool = startPool(options.jobs)
-    run.onEnd(() => pool.close())
     const envelopes = await run.during(claim(prepared, secret))
     const sealed = await run.phase('rows', () => sealRows(options, prepared, secret, pool, run))
     await run.during(pool.close())
     const manifest = await run.phase('checks', () =>
       writeRest(options, prepared, secret, sealed, run),
     )
-    await run.during(snapshot.close())
+    // Rows may be vacuumed again. The session stays: it holds the lock until the chain has its new end.
+    await run.during(snapshot.client.query('COMMIT').catch(() => {}))
     // From here on a signal comes too late: the manifest is there, or it is not.
     await run.uninterrupted('commit', () => commit(store, manifest, envelopes, keys))
     return report(prepared, manifest, sealed, run)
@@ -254,13 +226,12 @@ const LARGE_OBJECT_BYTES = 128 * 1024 * 1024
 
 async function sealRows(
   options: BackupOptions,
-  { source, snapshot, catalog, tables, dumper, label }: Prepared,
+  prepared: Prepared,
   secret: Secret,
   pool: BackupPool,
   run: Run,
 ): Promise<Sealed & { largeObjects: Manifest['largeObjects'] }> {
-  const passphrase = passphraseOf(secret)
-  const digestKey = digestKeyOf(secret)
+  const { source, snapshot, catalog, tables, dumper, label } = prepared
   const { bandwidth } = options.store
   pool.connect({
     source,
@@ -270,14 +241,14 @@ async function sealRows(
       ...options.store,
       ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / options.jobs) }),
     },
-    passphrase,
-    digestKey,
     level: options.backup.level,
   })
-  passphrase.fill(0)
-  digestKey.fill(0)
+  const told = workerSecret(secret)
+  await pool.tell(told).finally(() => told.fill(0))
   const ranges =
-    catalog.largeObjects > 0 ? await largeObjectRanges(snapshot.client, LARGE_OBJECT_BYTES) : []
+    catalog.largeObjects > 0
+      ? await asked(prepared, largeObjectRanges(snapshot.client, LARGE_OBJECT_BYTES))
+      : []
   const { emit, warn } = run
   const request = {
     pool,
@@ -298,6 +269,15 @@ async function sealRows(
   }
 }
 
+/** What a question to the source failed with is the source's failure. */
+async function asked<T>({ source }: Prepared, answer: Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch (error) {
+    throw serverFailure('source', `read ${source.label}`, error)
+  }
+}
+
 /** The small objects that the parent writes itself; the manifest that lists them all. */
 async function writeRest(
   options: BackupOptions,
@@ -306,9 +286,10 @@ async function writeRest(
   sealed: Sealed & { largeObjects: Manifest['largeObjects'] },
   run: Run,
 ): Promise<Manifest> {
-  const { snapshot, catalog, store, label, keys, globals, previous } = prepared
-  const sequences = await readSequences(snapshot.client, catalog)
-  const settings = sequenceSql(sequences) + (await readDatabase(snapshot.client))
+  const { snapshot, catalog, store, label, keys, globals } = prepared
+  const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
+  const database = await asked(prepared, readDatabase(snapshot.client))
+  const settings = sequenceSql(sequences) + database
   const passphrase = passphraseOf(secret)
   const write = async (name: string, text: string): Promise<WrittenObject> => {
     const sealing = { passphrase, level: options.backup.level }
@@ -320,6 +301,11 @@ async function writeRest(
     await write('settings.sql.pgp', settings),
   ]
   passphrase.fill(0)
+  const previous = await lookAgain(prepared)
+  const known = previous?.manifest.erasures
+  const before = previous && known && { label: previous.label, head: known }
+  const { warn } = run
+  const erasures = await anchorLedger({ store, signers: keys.signers, before, warn })
   const { major } = snapshot.facts
   const manifest: Manifest = {
     format: FORMAT,
@@ -334,11 +320,15 @@ async function writeRest(
       sides: manifestSides(keys, secret),
       verifier: keys.verifier.map(({ fingerprint }) => fingerprint),
     },
-    structure: await readStructureFacts(snapshot.client, major, structureKeyOf(secret)),
+    structure: await asked(
+      prepared,
+      readStructureFacts(snapshot.client, major, structureKeyOf(secret)),
+    ),
     tables: sealed.tables,
     sequences,
     views: catalog.materializedViews.map(({ schema, name }) => ({ schema, name })),
     largeObjects: sealed.largeObjects,
+    ...(erasures && { erasures }),
     warnings: run.warnings.map(({ code, message }) => ({ code, message })),
     objects: objects.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   }

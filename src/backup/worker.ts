@@ -1,22 +1,22 @@
 import { Failure } from '../errors.ts'
+import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import { joinSnapshot } from '../source/snapshot.ts'
 import { openStore } from '../store/open.ts'
 import type { StoreSettings } from '../store/store.ts'
 import { runBackupJob, type BackupJob, type BackupResult, type BackupSession } from './job.ts'
+import { splitWorkerSecret } from './worker-secret.ts'
 
 /**
- * What a worker needs before its first job. It comes over the IPC channel: neither passwords nor the passphrase become
- * arguments or environment.
+ * What a worker needs before its first job. It comes over the IPC channel: passwords do not become arguments or
+ * environment. The secret comes over a pipe: see worker-secret.ts.
  */
 export interface BackupSetup {
   source: Endpoint
   snapshotId: string
   encoding: string
   store: StoreSettings
-  passphrase: Uint8Array
-  digestKey: Uint8Array
   level: number
 }
 
@@ -29,14 +29,15 @@ async function open(setup: BackupSetup): Promise<BackupSession> {
     joinSnapshot(source, snapshotId, encoding),
     openStore(setup.store),
   ])
+  const { passphrase, digestKey } = splitWorkerSecret(receiveSecret())
   session = {
     source,
     client,
     store,
     snapshotId,
     sqlAscii: encoding === 'SQL_ASCII',
-    sealing: { passphrase: Buffer.from(setup.passphrase), level: setup.level },
-    digestKey: Buffer.from(setup.digestKey),
+    sealing: { passphrase, level: setup.level },
+    digestKey,
     signal: ended.signal,
   }
   return session

@@ -1,15 +1,18 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
+import { loadConfig, type Needed } from '../config/config.ts'
 import { readSecret } from '../config/secret.ts'
+import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
-import { flagsOf, OPTIONS, type Context } from './context.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { OPENING_OPTIONS } from './opening-options.ts'
+
+type Arguments = Readonly<Record<string, unknown>>
 
 /** `pgveil copy`: a masked copy of one database into another. */
 export function copyCommand(context: Context): CommandModule {
-  const { io, signal } = context
   return {
     command: 'copy',
-    describe: 'make a masked copy of a database',
+    describe: 'make a masked copy of a database, or of what a backup holds',
     builder: (yargs) =>
       yargs
         .options(OPTIONS)
@@ -18,42 +21,101 @@ export function copyCommand(context: Context): CommandModule {
           default: false,
           description: 'show the plan and stop before the first row',
         })
+        .option('from-backup', {
+          type: 'string',
+          requiresArg: true,
+          description: 'copy what this backup holds (label, or latest); the source is left alone',
+        })
+        .option('name', {
+          type: 'string',
+          requiresArg: true,
+          description: 'of which database the latest backup, where the store holds several',
+        })
+        .options(OPENING_OPTIONS)
         .example('$0 copy --dry-run', 'show the plan, change nothing')
-        .example('$0 copy --only public.contact,log.*', 'rows of these tables only'),
-    handler: async (args) => {
-      const dryRun = args['dryRun'] === true
-      const { emit } = context.report({
-        json: args['json'] === true,
-        quiet: args['quiet'] === true,
-        plan: dryRun ? 'full' : 'line',
-      })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['source', 'target', 'rules'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
-      const secret = settings.secret && (await readSecret(settings.secret, io.env))
-      const [{ MASKS }, { readRules }, { planCopy, runCopy }] = await Promise.all([
-        import('../mask/registry.ts'),
-        import('../mask/rules.ts'),
-        import('../copy/copy.ts'),
-      ])
-      const rules = await readRules(settings.rules, MASKS)
-      const { secret: _, ...rest } = settings
-      const options = { ...rest, rules, ...(secret && { secret }) }
-      if (dryRun) {
-        await planCopy(options, emit, signal)
-        return
-      }
-      context.cleaning('dropping the unfinished database; the one in use stays as it was')
-      const tell: Emit = (event) => {
-        if (event.event === 'phase' && event.phase === 'handover')
-          context.cleaning('putting the finished copy in its place, which cannot be half done')
-        emit(event)
-      }
-      await runCopy(options, tell, signal)
-    },
+        .example('$0 copy --only public.contact,log.*', 'rows of these tables only')
+        .example('$0 copy --from-backup latest --key verifier.asc', 'without the source'),
+    handler: (args) =>
+      args['fromBackup'] === undefined ? copy(args, context) : copyFromBackup(args, context),
+  }
+}
+
+async function copy(args: Arguments, context: Context): Promise<void> {
+  refuseTogether(args, [...Object.keys(OPENING_OPTIONS), 'name'], (name) => ({
+    message: `--${name} is for backups`,
+    hint: 'add --from-backup with a label, or latest',
+  }))
+  const { emit, options } = await prepare(args, context, ['source', 'target', 'rules'])
+  const { planCopy, runCopy } = await import('../copy/copy.ts')
+  if (args['dryRun'] === true) await planCopy(options, emit, context.signal)
+  else await runCopy(options, tellOfCleaning(emit, context), context.signal)
+}
+
+async function copyFromBackup(args: Arguments, context: Context): Promise<void> {
+  refuseTogether(args, ['source', 'pg-dump'], (name) => ({
+    message: `--${name} and --from-backup do not go together`,
+    hint: 'a copy from a backup reads nothing but the backup',
+  }))
+  const prepared = await prepare(args, context, ['store', 'backup', 'target', 'rules'])
+  const [{ planCopyFromBackup, runCopyFromBackup }, { loadSigners }, { openingOf }] =
+    await Promise.all([
+      import('../copy/from-backup/run.ts'),
+      import('../backup/keys.ts'),
+      import('./opening.ts'),
+    ])
+  const label = args['fromBackup'] as string
+  const options = {
+    ...prepared.options,
+    signers: await loadSigners(prepared.options.backup),
+    opening: await openingOf(args, context.io),
+    ...(label !== 'latest' && { label }),
+    ...(args['name'] !== undefined && { name: args['name'] as string }),
+  }
+  const { emit } = prepared
+  // Also where only the plan is wanted, something is made and dropped again.
+  const tell = tellOfCleaning(emit, context)
+  if (args['dryRun'] === true) await planCopyFromBackup(options, tell, context.signal)
+  else await runCopyFromBackup(options, tell, context.signal)
+}
+
+function refuseTogether(
+  args: Arguments,
+  names: readonly string[],
+  because: (name: string) => { message: string; hint: string },
+): void {
+  const given = names.find((name) => args[name] !== undefined)
+  if (given === undefined) return
+  const { message, hint } = because(given)
+  throw new Failure('usage', message, { hint })
+}
+
+/** What both kinds of copy need: settings, rules, the secret; and somebody to tell. */
+async function prepare<N extends Needed>(
+  args: Arguments,
+  context: Context,
+  needs: readonly (N | 'rules')[],
+) {
+  const { io } = context
+  const plan = args['dryRun'] === true ? 'full' : 'line'
+  const { emit } = context.report({ ...reportOptions(args), plan })
+  const settings = await loadConfig({ flags: flagsOf(args), env: io.env, cwd: io.cwd, needs })
+  for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+  const secret = settings.secret && (await readSecret(settings.secret, io.env))
+  const [{ MASKS }, { readRules }] = await Promise.all([
+    import('../mask/registry.ts'),
+    import('../mask/rules.ts'),
+  ])
+  const rules = await readRules(settings.rules as string, MASKS)
+  const { secret: _, ...rest } = settings
+  return { emit, options: { ...rest, rules, ...(secret && { secret }) } }
+}
+
+/** Says what a signal interrupts. */
+function tellOfCleaning(emit: Emit, context: Context): Emit {
+  context.cleaning('dropping the unfinished database; the one in use stays as it was')
+  return (event) => {
+    if (event.event === 'phase' && event.phase === 'handover')
+      context.cleaning('putting the finished copy in its place, which cannot be half done')
+    emit(event)
   }
 }

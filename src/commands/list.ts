@@ -1,6 +1,7 @@
 import type { CommandModule } from 'yargs'
 import { loadConfig } from '../config/config.ts'
 import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { SIGNER_OPTION } from './opening-options.ts'
 
 /** `pgveil list`: what the store holds. */
 export function listCommand(context: Context): CommandModule {
@@ -12,6 +13,7 @@ export function listCommand(context: Context): CommandModule {
     builder: (yargs) =>
       yargs
         .options({ config, store, json, quiet })
+        .options(SIGNER_OPTION)
         .option('deep', {
           type: 'boolean',
           default: false,
@@ -24,21 +26,25 @@ export function listCommand(context: Context): CommandModule {
       const {
         store: where,
         backup,
+        operations,
         warnings,
       } = await loadConfig({
         flags: flagsOf(args),
         env: io.env,
         cwd: io.cwd,
-        needs: ['store', 'backup'],
+        needs: ['store'],
       })
       for (const warning of warnings) emit({ event: 'warning', ...warning })
-      const [{ listBackups }, { loadSigners }] = await Promise.all([
+      const [{ listBackups }, { signersOf }, { loadVerdictSigners }] = await Promise.all([
         import('../backup/list.ts'),
-        import('../backup/keys.ts'),
+        import('./signers.ts'),
+        import('../verify/keys.ts'),
       ])
-      const signers = await loadSigners(backup)
+      const signers = await signersOf(args, io, backup)
       const deep = args['deep'] === true
-      await listBackups({ store: where, signers, deep, at: Date.now() }, emit, signal)
+      const verdictSigners = await loadVerdictSigners(operations.verify)
+      const options = { store: where, signers, verdictSigners, deep, at: Date.now() }
+      await listBackups(options, emit, signal)
     },
   }
 }

@@ -25,3 +25,13 @@ export const OPENING_OPTIONS = {
     description: 'half that a custodian has sent (side=path; several allowed)',
   },
 } as const satisfies Record<string, Options>
+
+/** Of commands that read backups: on a machine that has nothing else, a public key is all they need. */
+export const SIGNER_OPTION = {
+  signer: {
+    type: 'string',
+    array: true,
+    requiresArg: true,
+    description: 'public key whose backups are believed (path; instead of backup.signer)',
+  },
+} as const satisfies Record<string, Options>

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs'
 import { loadConfig } from '../config/config.ts'
 import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
-import { OPENING_OPTIONS } from './opening-options.ts'
+import { OPENING_OPTIONS, SIGNER_OPTION } from './opening-options.ts'
 
 /** `pgveil restore`: a backup becomes a database again. */
 export function restoreCommand(context: Context): CommandModule {
@@ -15,6 +15,7 @@ export function restoreCommand(context: Context): CommandModule {
         .options({ config, store, target, jobs, only, replace })
         .options({ 'keep-previous': OPTIONS['keep-previous'], json, quiet })
         .options(OPENING_OPTIONS)
+        .options(SIGNER_OPTION)
         .option('label', {
           type: 'string',
           requiresArg: true,
@@ -38,18 +39,19 @@ export function restoreCommand(context: Context): CommandModule {
         flags: flagsOf(args),
         env: io.env,
         cwd: io.cwd,
-        needs: ['store', 'backup', 'target'],
+        needs: ['store', 'target'],
       })
       for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
-      const [{ runRestore }, { loadSigners }, { openingOf }] = await Promise.all([
+      const [{ runRestore }, { signersOf }, { openingOf }] = await Promise.all([
         import('../backup/restore.ts'),
-        import('../backup/keys.ts'),
+        import('./signers.ts'),
         import('./opening.ts'),
       ])
       context.cleaning('ending the restore')
       const options = {
         ...settings,
-        signers: await loadSigners(settings.backup),
+        env: io.env,
+        signers: await signersOf(args, io, settings.backup),
         opening: await openingOf(args, io),
         resume: args['continue'] === true,
         ...(args['label'] !== undefined && { label: args['label'] as string }),

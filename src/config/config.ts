@@ -177,14 +177,18 @@ function parseConfig(
   if (!parsed.success)
     file.explain(parsed.error, file.root, Object.keys(FILE_SCHEMA.shape), problems)
   problems.raise()
-  const { store, backup, state, verify, retention, report, erasure, ...rest } =
+  const { store, backup, state, verify, retention, report, erasure, audit, ...rest } =
     parsed.data as z.output<typeof FILE_SCHEMA>
   const directory = dirname(path)
   const layer = {
     ...rest,
     ...(store && { store: storeSettings(store, directory) }),
     ...(backup && { backup: backupSettings(backup, directory) }),
-    operations: operationsSettings({ state, verify, retention, report, erasure }, directory, env),
+    operations: operationsSettings(
+      { state, verify, retention, report, erasure, audit },
+      directory,
+      env,
+    ),
   } as Layer
   for (const { key, value } of file.entries(file.root) ?? []) {
     if (key !== 'source' && key !== 'target') continue

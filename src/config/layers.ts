@@ -92,6 +92,7 @@ const ENVIRONMENT_SCHEMA = FILE_SCHEMA.omit({
   retention: true,
   report: true,
   erasure: true,
+  audit: true,
 })
 
 /** Environment variables by the key they set; PGVEIL_CONFIG and PGVEIL_SECRET are read apart. */

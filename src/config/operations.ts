@@ -64,6 +64,17 @@ export interface ErasureSettings {
   references: Record<string, 'delete' | 'null'>
 }
 
+/** Records of who did what, and how long they and what goes with them are kept. */
+export interface AuditSettings {
+  /** False: none are written. */
+  records: boolean
+  /** Configuration asks for them: where they cannot be written, nothing is done. */
+  required: boolean
+  days: number
+  /** Of the detailed logs of restore tests. */
+  detailDays: number
+}
+
 const TEXT = z.string().min(1, 'expected text')
 const COUNT = z.int().min(0, 'expected a whole number').max(10_000, 'expected a smaller number')
 
@@ -113,6 +124,13 @@ const ERASURE = z.strictObject({
   references: z.record(z.string(), z.enum(['delete', 'null'])).optional(),
 })
 
+const DAYS = z.int().min(1, 'expected 1 day or more').max(36_500, 'expected fewer days')
+
+const AUDIT = z.union(
+  [z.literal('off'), z.strictObject({ days: DAYS.optional(), detailDays: DAYS.optional() })],
+  { error: 'expected off, or { days, detailDays }' },
+)
+
 /** Keys of pgveil.yaml for what happens after a backup. */
 export const OPERATIONS_SCHEMA = {
   state: TEXT.optional(),
@@ -120,6 +138,7 @@ export const OPERATIONS_SCHEMA = {
   retention: RETENTION.optional(),
   report: REPORT.optional(),
   erasure: ERASURE.optional(),
+  audit: AUDIT.optional(),
 }
 
 export interface OperationsSettings {
@@ -129,6 +148,7 @@ export interface OperationsSettings {
   retention: RetentionSettings
   report: ReportSettings
   erasure?: ErasureSettings
+  audit: AuditSettings
 }
 
 type Raw = z.output<z.ZodObject<typeof OPERATIONS_SCHEMA>>
@@ -154,6 +174,7 @@ export function operationsSettings(
       ...dropUndefined(raw.retention ?? {}),
     },
     report: reportSettings(raw.report ?? {}, base, state),
+    audit: auditSettings(raw.audit),
     ...(erasure && {
       erasure: {
         secret: resolveSecret(erasure.secret, base),
@@ -205,6 +226,16 @@ function reportSettings(
     ...(ping !== undefined && { ping }),
     ...(raw.metrics !== undefined && { metrics: resolve(base, raw.metrics) }),
     everyHours: raw.everyHours ?? 24,
+  }
+}
+
+function auditSettings(raw: Raw['audit']): AuditSettings {
+  const { days, detailDays } = typeof raw === 'object' ? raw : {}
+  return {
+    records: raw !== 'off',
+    required: raw !== undefined && raw !== 'off',
+    days: days ?? 365,
+    detailDays: detailDays ?? 90,
   }
 }
 

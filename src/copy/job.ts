@@ -59,7 +59,7 @@ export async function runJob(
   onProgress: (progress: JobProgress) => void,
 ): Promise<JobResult> {
   const started = performance.now()
-  const fields = await openMasks(job)
+  const fields = await openMasks(job.masks, job.codec)
   let bytes = 0
   const copyIn = new CopyIn(job.copyIn)
   const writer = new FrameWriter(copyIn)
@@ -72,12 +72,8 @@ export async function runJob(
     await target.query(`BEGIN${job.prepare ? `;${job.prepare}` : ''}`)
     const rows = await transfer(job, source, target, copyOut, copyIn, writer)
     await target.query('COMMIT')
-    const masked: Record<string, number> = {}
-    fields.forEach((field, i) => {
-      const { name } = job.masks[i] as JobMask
-      masked[name] = (masked[name] ?? 0) + field.count
-    })
-    return { rows, bytes, seconds: (performance.now() - started) / 1000, masked }
+    const seconds = (performance.now() - started) / 1000
+    return { rows, bytes, seconds, masked: countMasked(job.masks, fields) }
   } catch (error) {
     throw serverFailure('sink', `write ${job.table}`, error)
   } finally {
@@ -85,15 +81,32 @@ export async function runJob(
   }
 }
 
-async function openMasks(job: Job): Promise<MaskedField[]> {
+/** Makes masks ready to run; the result has their order. */
+export async function openMasks(
+  masks: readonly JobMask[],
+  codec: Job['codec'],
+): Promise<MaskedField[]> {
   const fields: MaskedField[] = []
-  for (const { prepared, typeClass, isArray, field, condition } of job.masks) {
-    const inner = await openMask(prepared, typeClass, job.codec)
+  for (const { prepared, typeClass, isArray, field, condition } of masks) {
+    const inner = await openMask(prepared, typeClass, codec)
     // A NULL mask takes the whole array, anything else goes into its elements.
-    const mask = isArray && prepared.kind !== 'null' ? openArrayMask(inner, job.codec) : inner
+    const mask = isArray && prepared.kind !== 'null' ? openArrayMask(inner, codec) : inner
     fields.push({ field, condition, mask, count: 0 })
   }
   return fields
+}
+
+/** Values masked, by the names of masks. */
+export function countMasked(
+  masks: readonly JobMask[],
+  fields: readonly MaskedField[],
+): Record<string, number> {
+  const masked: Record<string, number> = {}
+  fields.forEach(({ count }, i) => {
+    const { name } = masks[i] as JobMask
+    masked[name] = (masked[name] ?? 0) + count
+  })
+  return masked
 }
 
 function chooseRows(

@@ -27,16 +27,7 @@ export async function copyLargeObjects(
   rules: RuleFile,
   warn: Warn,
 ): Promise<void> {
-  if (catalog.largeObjects === 0) return
-  if (rules.largeObjects !== 'keep') {
-    if (rules.largeObjects === undefined) {
-      warn(
-        'large-objects-left-out',
-        `${catalog.largeObjects} large objects are left out: the rules do not say large_objects: keep`,
-      )
-    }
-    return
-  }
+  if (!tellOfLargeObjects(catalog.largeObjects, rules, warn)) return
   const failed = (error: unknown) => {
     throw serverFailure('source', 'read the large objects', error)
   }
@@ -56,6 +47,17 @@ export async function copyLargeObjects(
       await target.query('COMMIT')
     }
   })
+}
+
+/** Whether there are large objects to copy; warns where there are some, and nobody decided. */
+export function tellOfLargeObjects(count: number, rules: RuleFile, warn: Warn): boolean {
+  if (count > 0 && rules.largeObjects === undefined) {
+    warn(
+      'large-objects-left-out',
+      `${count} large objects are left out: the rules do not say large_objects: keep`,
+    )
+  }
+  return count > 0 && rules.largeObjects === 'keep'
 }
 
 async function copyLargeObject(

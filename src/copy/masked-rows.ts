@@ -11,7 +11,10 @@ export interface RowLayout {
   conditions: number
   head: number
   total: number
+  /** Masks in the order in which their fields come. */
   masks: MaskedField[]
+  /** `order[i]`: index of the field that comes i-th on the wire, conditions and head; absent: each in its place. */
+  order?: readonly number[]
 }
 
 export interface MaskedField {

@@ -1,21 +1,20 @@
+import type { JobBase } from '../jobs/messages.ts'
 import type { TablePlan } from '../mask/table-plan.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { PlanEvent, PlannedColumn, PlannedTable } from '../report/events.ts'
-import { estimateRows, type Prepared } from './prepare.ts'
-import { codecOf, planJobs } from './rows.ts'
+import { estimateRows } from './prepare.ts'
+import { codecOf, type TableJobs } from './rows.ts'
 
 /** The plan as it is shown. */
 export function planEvent(
-  { source, snapshot, plans }: Prepared,
-  facts: { target: string; structureBy: string; jobs: number },
+  plans: readonly TablePlan[],
+  planned: readonly TableJobs<JobBase>[],
+  facts: Omit<PlanEvent, 'event' | 'tables'>,
 ): PlanEvent {
-  const jobs = new Map(planJobs(plans, facts.jobs).map((entry) => [entry.plan, entry.jobs.length]))
+  const jobs = new Map(planned.map((entry) => [entry.plan, entry.jobs.length]))
   return {
     event: 'plan',
-    source: source.label,
-    target: facts.target,
-    serverVersion: snapshot.facts.version,
-    structureBy: facts.structureBy,
+    ...facts,
     tables: plans
       .filter((plan) => plan.table.kind === 'table')
       .map((plan) => plannedTable(plan, jobs.get(plan) ?? 0)),

@@ -42,14 +42,7 @@ export async function prepareSource(
 ): Promise<Prepared> {
   try {
     const catalog = await readCatalog(snapshot.client)
-    const plans = await planMasks({
-      rules: options.rules,
-      catalog,
-      masks: MASKS,
-      masterKey: masterKey(options.secret),
-      encodable: encodableIn(snapshot.facts.encoding),
-      skip: skippedTables(catalog.tables, options),
-    })
+    const plans = await planTables(catalog, snapshot.facts.encoding, options)
     const copied = plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table)
     await checkReadable(snapshot, copied)
     if (options.rules.largeObjects === 'keep') {
@@ -65,6 +58,26 @@ export async function prepareSource(
   } catch (error) {
     throw serverFailure('source', `read the catalog of ${source.label}`, error)
   }
+}
+
+/**
+ * Resolves the rules against a catalog: the census.
+ *
+ * @throws Failure `usage`, `config`, `refused`
+ */
+export function planTables(
+  catalog: Catalog,
+  encoding: string,
+  options: Pick<CopyOptions, 'rules' | 'secret' | 'only' | 'exclude'>,
+): Promise<TablePlan[]> {
+  return planMasks({
+    rules: options.rules,
+    catalog,
+    masks: MASKS,
+    masterKey: masterKey(options.secret),
+    encodable: encodableIn(encoding),
+    skip: skippedTables(catalog.tables, options),
+  })
 }
 
 /** 32 bytes: from the named secret, or drawn for this run and never kept. */
@@ -103,7 +116,8 @@ function namesTable(pattern: string, table: Table, byOid: Map<number, Table>): b
   })
 }
 
-function warnAboutSource(catalog: Catalog, emit: Emit): void {
+/** Says what is never copied. */
+export function warnAboutSource(catalog: Catalog, emit: Emit): void {
   const foreign = catalog.tables.filter((table) => table.kind === 'foreign')
   if (foreign.length > 0) {
     emit({

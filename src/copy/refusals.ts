@@ -12,10 +12,10 @@ import type { CopyOptions } from './options.ts'
  * @throws Failure `refused`
  */
 export function refuseSameServer(
-  source: ServerFacts,
-  target: ServerFacts,
+  source: Pick<ServerFacts, 'systemIdentifier' | 'database'>,
+  target: Pick<ServerFacts, 'systemIdentifier'>,
   { label, config }: Endpoint,
-  { allowSameServer }: CopyOptions,
+  { allowSameServer }: Pick<CopyOptions, 'allowSameServer'>,
 ): void {
   const same =
     source.systemIdentifier !== undefined && source.systemIdentifier === target.systemIdentifier
@@ -40,7 +40,7 @@ export function refuseSameServer(
 export async function refuseOccupant(
   maintenance: pg.Client,
   database: string,
-  { replace, keepPrevious }: CopyOptions,
+  { replace, keepPrevious }: Pick<CopyOptions, 'replace' | 'keepPrevious'>,
 ): Promise<void> {
   const occupant = await findOccupant(maintenance, database)
   if (!occupant) return

@@ -1,21 +1,26 @@
 import pLimit from 'p-limit'
-import type { JobProgress } from '../jobs/messages.ts'
+import type { JobBase, JobProgress } from '../jobs/messages.ts'
 import type { WorkerPool } from '../jobs/pool.ts'
 import type { TablePlan } from '../mask/table-plan.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { Emit, TableEvent } from '../report/events.ts'
 import { copyInSql, truncateSql } from '../sink/copy-sql.ts'
 import { copyOutSql, pageRanges, type PageRange } from '../source/copy-sql.ts'
-import type { Job, JobResult } from './job.ts'
+import type { Job, JobMask, JobResult } from './job.ts'
 import { estimateRows } from './prepare.ts'
 import type { CopySetup } from './worker.ts'
 
 export type CopyPool = WorkerPool<CopySetup, Job, JobResult>
 
 /** A table's jobs. */
-interface TableJobs {
+export interface TableJobs<J extends JobBase = Job> {
   plan: TablePlan
-  jobs: Job[]
+  jobs: J[]
+}
+
+/** Where jobs run. */
+interface JobRunner<J> {
+  run(job: J, onProgress: (progress: JobProgress) => void): Promise<JobResult>
 }
 
 /** Bytes of a job that is worth its own transaction; bigger tables are cut into such. */
@@ -62,15 +67,20 @@ function toJob(id: number, plan: TablePlan, range: PageRange | undefined, whole:
     conditions: plan.conditions.length,
     head: plan.head,
     total: plan.conditions.length + plan.columns.length,
-    masks: plan.masks.map(({ rule, field, condition, prepared, typeClass, column }) => ({
-      name: rule.mask,
-      field,
-      condition,
-      prepared,
-      typeClass,
-      isArray: column.isArray,
-    })),
+    masks: jobMasks(plan),
   }
+}
+
+/** The masks of a table as its jobs take them. */
+export function jobMasks({ masks }: Pick<TablePlan, 'masks'>): JobMask[] {
+  return masks.map(({ rule, field, condition, prepared, typeClass, column }) => ({
+    name: rule.mask,
+    field,
+    condition,
+    prepared,
+    typeClass,
+    isArray: column.isArray,
+  }))
 }
 
 /** An extension's filter begins with WHERE, as pg_extension_config_dump takes it. */
@@ -90,9 +100,9 @@ export function codecOf(plan: TablePlan): 'relay' | 'binary' | 'text' {
  *
  * @param whenIn called once the rows of a table are in
  */
-export async function copyRows(
-  tables: readonly TableJobs[],
-  pool: CopyPool,
+export async function copyRows<J extends JobBase>(
+  tables: readonly TableJobs<J>[],
+  pool: JobRunner<J>,
   jobs: number,
   emit: Emit,
 ): Promise<TableEvent[]> {
@@ -120,13 +130,13 @@ export async function copyRows(
 
 /** Sums up the jobs of one table. */
 class TableProgress {
-  readonly #entry: TableJobs
+  readonly #entry: TableJobs<JobBase>
   readonly #emit: Emit
   readonly #updates = new Map<number, JobProgress>()
   readonly #results: JobResult[] = []
   #started = 0
 
-  constructor(entry: TableJobs, emit: Emit) {
+  constructor(entry: TableJobs<JobBase>, emit: Emit) {
     this.#entry = entry
     this.#emit = emit
   }

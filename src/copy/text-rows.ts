@@ -33,12 +33,26 @@ export class TextRows extends MaskedRows {
   readonly #plain = new Output(8 * 1024)
   readonly #rawStart: Int32Array
   readonly #rawEnd: Int32Array
+  /** Fields as they come. */
+  readonly #order: Int32Array
 
   constructor(layout: RowLayout, writer: FrameWriter, count: (bytes: number) => void) {
     super(layout, writer, count)
     const fields = layout.conditions + layout.head
     this.#rawStart = new Int32Array(fields)
     this.#rawEnd = new Int32Array(fields)
+    this.#order = Int32Array.from(layout.order ?? new Int32Array(fields).keys())
+  }
+
+  /** Takes whole rows that stand one behind the other, without any framing. */
+  lines(text: Buffer, start: number, end: number): void {
+    let position = start
+    while (position < end) {
+      const next = text.indexOf(NEWLINE, position) + 1
+      this.whole(text, position, next)
+      this.writer.rowDone()
+      position = next
+    }
   }
 
   protected whole(bytes: Buffer, start: number, end: number): void {
@@ -57,7 +71,7 @@ export class TextRows extends MaskedRows {
     const out = this.writer.out
     const rawStart = this.#rawStart
     const rawEnd = this.#rawEnd
-    let runStart = conditions < conditions + head ? (rawStart[conditions] as number) : tail
+    let runStart = head > 0 ? (rawStart[this.#order[conditions] as number] as number) : tail
     for (let i = 0; i < masks.length; i++) {
       const masked = masks[i] as (typeof masks)[number]
       const valueStart = row.start[masked.field] as number
@@ -88,10 +102,11 @@ export class TextRows extends MaskedRows {
     const fields = this.layout.conditions + this.layout.head
     const rawStart = this.#rawStart
     const rawEnd = this.#rawEnd
+    const order = this.#order
     const row = this.row
     let position = start
     let escaped = false
-    for (let field = 0; field < fields; field++) {
+    for (let i = 0; i < fields; i++) {
       const from = position
       let byte = 0
       while (position < end) {
@@ -101,7 +116,8 @@ export class TextRows extends MaskedRows {
         position++
       }
       if (position === end) return -1
-      if ((byte === NEWLINE) !== (field === this.layout.total - 1)) throw malformed()
+      if ((byte === NEWLINE) !== (i === this.layout.total - 1)) throw malformed()
+      const field = order[i] as number
       rawStart[field] = from
       rawEnd[field] = position
       row.start[field] = from
@@ -109,18 +125,21 @@ export class TextRows extends MaskedRows {
       if (byte === TAB) position++
     }
     row.bytes = bytes
-    if (escaped) this.#unescape(bytes, fields)
+    if (escaped) this.#unescape(bytes, position - start)
     return position
   }
 
-  #unescape(bytes: Buffer, fields: number): void {
+  /** @param most bytes that the fields have together */
+  #unescape(bytes: Buffer, most: number): void {
     const plain = this.#plain
     const row = this.row
     plain.length = 0
-    plain.reserve((this.#rawEnd[fields - 1] as number) - (this.#rawStart[0] as number))
+    plain.reserve(most)
     const target = plain.bytes
+    const order = this.#order
     let at = 0
-    for (let field = 0; field < fields; field++) {
+    for (let k = 0; k < order.length; k++) {
+      const field = order[k] as number
       const from = this.#rawStart[field] as number
       const to = this.#rawEnd[field] as number
       if (to - from === 2 && bytes[from] === BACKSLASH && bytes[from + 1] === 0x4e) {

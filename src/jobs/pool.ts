@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { Failure, fromPlainFailure } from '../errors.ts'
 import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
+import { sendSecret } from './secret-pipe.ts'
 
 /** The young generation stays small: rows never become objects, so little is young for long. */
 const WORKER_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning']
@@ -48,6 +49,14 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
   }
 
   /**
+   * Hands every worker a secret, which the caller may overwrite afterwards; once, and before the first job. Workers take
+   * it with `receiveSecret`.
+   */
+  async tell(secret: Buffer): Promise<void> {
+    await Promise.all(this.#workers.map(({ child }) => sendSecret(child.stdio, secret)))
+  }
+
+  /**
    * Runs a job on an idle worker, or on a new one: the caller limits how many run at once.
    *
    * @throws Failure what the job failed with; `bug` where the worker itself died
@@ -65,7 +74,7 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
     const child = fork(this.#program, [], {
       serialization: 'advanced',
       execArgv: WORKER_FLAGS,
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     })
     const worker: Worker<Result> = { child, running: undefined }
     this.#workers.push(worker)

@@ -228,16 +228,24 @@ export function serverFailure(side: FailureKind, doing: string, error: unknown):
   if (error instanceof Failure) return error
   if (error instanceof TypeError || error instanceof ReferenceError) throw error
   const noRoom = error instanceof Error && error.message.startsWith('could not extend file "base/')
-  const hint = SERVER_HINTS[noRoom ? '53100' : errorCode(error)]
+  const code = noRoom ? '53100' : errorCode(error)
+  const hint = (side === 'source' ? SOURCE_HINTS[code] : TARGET_HINTS[code]) ?? SERVER_HINTS[code]
   return new Failure(side, `cannot ${doing}: ${describeError(error, side)}`, {
     cause: error,
     ...(hint && { hint }),
   })
 }
 
-const SERVER_HINTS: Readonly<Record<string, string>> = {
-  '42601': 'is the target older than the source? one that is as new takes all of its structure',
+const SOURCE_HINTS: Readonly<Record<string, string>> = {
   '42501': 'grant this user the missing right; reading production needs pg_read_all_data',
+}
+
+const TARGET_HINTS: Readonly<Record<string, string>> = {
+  '42601': 'is the target older than the source? one that is as new takes all of its structure',
+  '42501': 'grant this user the missing right there, or connect as another user',
+}
+
+const SERVER_HINTS: Readonly<Record<string, string>> = {
   '53100': 'free space on the server and run again',
   '53200': 'the server is out of memory',
   '57P01': 'the server ended the session; see its log',

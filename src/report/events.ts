@@ -1,3 +1,6 @@
+import type { DailyReportEvent } from './daily/event.ts'
+import type { Outcome, Verdict, VerdictStep } from '../verify/verdict.ts'
+
 /**
  * What a run tells the world while it goes: the core emits these and knows nothing of how they are
  * shown. `--json` prints each as one line; docs/events.md is the contract, additive over versions.
@@ -19,6 +22,16 @@ export type Event =
   | RewrapEvent
   | RequestEvent
   | AnswerEvent
+  | AuditEvent
+  | AuditRunsEvent
+  | StepEvent
+  | NightlyEvent
+  | PruneEvent
+  | ErasureRecordEvent
+  | ErasuresEvent
+  | VerifyStepEvent
+  | VerdictEvent
+  | DailyReportEvent
 
 export interface PlannedColumn {
   column: string
@@ -58,7 +71,15 @@ export interface PlanEvent {
 }
 
 export type Phase =
-  'open' | 'preflight' | 'structure' | 'rows' | 'constraints' | 'checks' | 'handover' | 'commit'
+  | 'open'
+  | 'preflight'
+  | 'structure'
+  | 'rows'
+  | 'constraints'
+  | 'erasures'
+  | 'checks'
+  | 'handover'
+  | 'commit'
 
 export interface PhaseEvent {
   event: 'phase'
@@ -158,6 +179,8 @@ export interface RestoreReport {
   bytes: number
   /** What was compared with the manifest, and how much of it: `{ rows: 12, sequences: 3 }`. */
   compared: Record<string, number>
+  /** Rows of persons in the ledger of erasures, that were removed again; absent: there is no ledger. */
+  erased?: ErasedRows[]
   seconds: number
   phases: Partial<Record<Phase, number>>
   warnings: { code: string; message: string }[]
@@ -294,6 +317,200 @@ export interface AnswerEvent {
   half: string
   /** That the request says the same; absent: it says nothing. */
   asRequested?: true
+}
+
+/** `refused`: a lock keeps it, or a part of it. */
+export type PruneOutcome = 'kept' | 'removed' | 'would-remove' | 'refused'
+
+/** What retention has decided and done. */
+export interface PruneEvent {
+  event: 'prune'
+  store: string
+  dryRun: boolean
+  backups: {
+    label: string
+    name: string
+    /** When its snapshot was taken: ISO 8601, UTC. */
+    time: string
+    /** Its last restore test passed. */
+    proven: boolean
+    outcome: PruneOutcome
+    /** Why it stays; of one that goes, why it does. */
+    reasons: string[]
+    objects: number
+    /** In the store. */
+    bytes: number
+  }[]
+  /** What lies under labels without a backup; `newest`: when the newest of it was stored. */
+  leftovers: {
+    label: string
+    objects: number
+    bytes: number
+    newest: string
+    outcome: PruneOutcome
+  }[]
+  /** Uploads that never ended, a line each. */
+  stranded: string[]
+}
+
+/** Persons were put into the ledger of erasures. */
+export interface ErasureRecordEvent {
+  event: 'erasure-record'
+  /** Its number in the ledger. */
+  number: number
+  /** Chain of backups that it is for. */
+  name: string
+  table: string
+  column: string
+  /** Persons that were not in it before. */
+  added: number
+  /** Those that were in it already. */
+  known: number
+}
+
+/** The ledger of erasures. It holds no values. */
+export interface ErasuresEvent {
+  event: 'erasures'
+  store: string
+  records: {
+    number: number
+    /** ISO 8601, UTC. */
+    time: string
+    /** User and machine. */
+    by: string
+    /** Chain of backups that it is for. */
+    name: string
+    table: string
+    column: string
+    persons: number
+  }[]
+}
+
+/** What a restore did to the rows of one table, so that persons who were erased stay so. */
+export interface ErasedRows {
+  table: string
+  deleted: number
+  /** Rows that referred to them and do not any more. */
+  cleared: number
+}
+
+/** A run of pgveil, as the audit records tell it. */
+export interface AuditRun {
+  run: string
+  /** Like `keys check`. */
+  command: string
+  /** Names of the options that were given. */
+  options: string[]
+  user: string
+  /** Who became that user by sudo. */
+  sudo?: string
+  host: string
+  pid: number
+  tool: string
+  /** ISO 8601, UTC. */
+  started: string
+  source?: string
+  target?: string
+  store?: string
+  /** Of the backup. */
+  label?: string
+  /** `done`, or the kind of failure; absent: the run has no end. */
+  result?: string
+  exitCode?: number
+  seconds?: number
+  /** Labels of backups that it has removed. */
+  removed?: string[]
+  counts: Record<string, number>
+  /** Codes of the warnings, and how many of each. */
+  warnings: Record<string, number>
+}
+
+/** The audit records were checked. */
+export interface AuditEvent {
+  event: 'audit'
+  directory: string
+  files: number
+  records: number
+  /** Times of the first and the last record: ISO 8601, UTC. */
+  from?: string
+  to?: string
+  /** False: the configuration names no signers. */
+  signaturesChecked: boolean
+  /** Files of former days, with and without a signature. */
+  signed: string[]
+  unsigned: string[]
+  /** Runs that have no end: they were killed, or still go on. */
+  unfinished: AuditRun[]
+  /** Bytes of a line at the end that was never finished. */
+  torn: number
+  /** The first place that is not what it was. */
+  broken?: {
+    file: string
+    /** From 1; absent: the file as a whole. */
+    line?: number
+    kind: string
+    message: string
+  }
+}
+
+/** Runs from the audit records, oldest first. */
+export interface AuditRunsEvent {
+  event: 'audit-runs'
+  directory: string
+  runs: AuditRun[]
+}
+
+/** A step of the nightly order. */
+export interface StepEvent {
+  event: 'step'
+  step: string
+  state: 'started' | 'finished' | 'skipped'
+  /** Only on `finished`. */
+  exitCode?: number
+  seconds?: number
+  /** Why it is skipped. */
+  reason?: string
+}
+
+export interface NightlyStep {
+  step: string
+  /** Absent where it was skipped. */
+  exitCode?: number
+  seconds?: number
+  reason?: string
+}
+
+/** The nightly order is through. */
+export interface NightlyEvent {
+  event: 'nightly'
+  steps: NightlyStep[]
+  /** Of the first step that failed; 0: none did. */
+  exitCode: number
+  seconds: number
+}
+
+/** A step of a restore test. */
+export interface VerifyStepEvent {
+  event: 'verify-step'
+  label: string
+  step: VerdictStep['step']
+  state: 'started' | 'finished'
+  /** Only on `finished`. */
+  outcome?: Outcome
+  seconds?: number
+  checks?: number
+}
+
+/** What a restore test found. */
+export interface VerdictEvent {
+  event: 'verdict'
+  verdict: Verdict
+  /** The test was done before: the verifier cannot open this backup any more. */
+  earlier?: true
+  /** Name in the store; absent: it was not stored now. */
+  stored?: string
+  /** Directory with its logs. */
+  logs?: string
 }
 
 export type Emit = (event: Event) => void

@@ -1,10 +1,15 @@
+import { auditText } from './audit-text.ts'
+import { dailyReportText } from './daily/event-text.ts'
 import { visible } from './display.ts'
+import { erasedLines, erasureRecordText, erasuresText } from './erasure-text.ts'
 import type { BackupReport, BackupsEvent, Event, ListedBackup, RestoreReport } from './events.ts'
 import { grid, type GridColumn } from './grid.ts'
 import { keysText } from './keys-text.ts'
 import { count, duration, plural, size } from './numbers.ts'
+import { pruneText } from './prune-text.ts'
 import type { Style } from './style.ts'
 import { phasesLine, reportText, tablesOf, warningsOf } from './summary.ts'
+import { verifyText } from './verify-text.ts'
 
 /** What an event with the result of a run prints on stdout; undefined for any other event. */
 export function resultText(event: Event, style: Style, columns: number): string | undefined {
@@ -12,6 +17,13 @@ export function resultText(event: Event, style: Style, columns: number): string 
   if (event.event === 'backup') return backupText(event.report, style, columns)
   if (event.event === 'restore') return restoreText(event.report, style, columns)
   if (event.event === 'backups') return backupsText(event, style)
+  if (event.event === 'verdict') return verifyText(event, style)
+  const audit = auditText(event, style)
+  if (audit !== undefined) return audit
+  if (event.event === 'prune') return pruneText(event, style)
+  if (event.event === 'erasure-record') return erasureRecordText(event)
+  if (event.event === 'erasures') return erasuresText(event, style)
+  if (event.event === 'daily-report') return dailyReportText(event, style)
   return keysText(event, style)
 }
 
@@ -32,7 +44,7 @@ function backupText(report: BackupReport, style: Style, columns: number): string
 }
 
 function restoreText(report: RestoreReport, style: Style, columns: number): string {
-  const { label, target, previous, compared, seconds } = report
+  const { label, target, previous, compared, erased, seconds } = report
   const equal = Object.entries(compared).map(([what, n]) => `${count(n)} ${what}`)
   const lines = [
     style.bold(visible(`restored ${label} → ${target} in ${duration(seconds)}`)),
@@ -40,6 +52,7 @@ function restoreText(report: RestoreReport, style: Style, columns: number): stri
     ...tablesOf(report, style, columns),
     '',
     `equal to what the manifest says: ${equal.join(', ')}`,
+    ...(erased ? erasedLines(erased) : []),
     phasesLine(report.phases),
   ]
   if (previous !== undefined) lines.push(`previous database kept as ${visible(previous)}`)

@@ -34,10 +34,11 @@ export interface TextOptions {
 /** The names of phases as a person reads them. */
 export const PHASES: Readonly<Record<Phase, string>> = {
   open: 'opening the backup',
-  preflight: 'looking at both databases',
+  preflight: 'looking at everything first',
   structure: 'building the structure',
   rows: 'copying rows',
   constraints: 'building indexes, constraints and views',
+  erasures: 'removing persons who were erased',
   checks: 'checking',
   handover: 'handing over',
   commit: 'signing and committing',

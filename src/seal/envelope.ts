@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { createMessage, encrypt, enums, type Key, unarmor } from 'openpgp'
+import { armor, encryptSessionKey, enums, type Key, unarmor } from 'openpgp'
 import { Failure } from '../errors.ts'
+import { encryptedPacket } from './encrypted-packet.ts'
 import { fingerprintOf } from './key-blocks.ts'
 import { listPackets } from './packet-list.ts'
 import { PROFILE } from './profile.ts'
@@ -46,13 +47,17 @@ export async function sealEnvelope(content: Buffer, recipients: Key[]): Promise<
   // Given, not left to the library: it would take AES-128 where one of the keys does not ask for AES-256.
   const sessionKey = randomBytes(SESSION_KEY_BYTES)
   try {
-    const armored = await encrypt({
-      message: await createMessage({ binary: content }),
+    const keyPackets = await encryptSessionKey({
+      data: sessionKey,
+      algorithm: 'aes256',
       encryptionKeys: recipients,
-      sessionKey: { data: sessionKey, algorithm: 'aes256' },
+      format: 'binary',
       config: PROFILE,
     })
-    return Buffer.from(armored)
+    const bytes = Buffer.concat([keyPackets, encryptedPacket(sessionKey, content)])
+    // gpg 2.2 misreads a message without a checksum where its base64 needs no padding.
+    const checksum = true
+    return Buffer.from(armor(enums.armor.message, bytes, undefined, undefined, undefined, checksum))
   } finally {
     sessionKey.fill(0)
   }

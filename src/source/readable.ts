@@ -51,3 +51,12 @@ export async function checkReadable(
     })
   }
 }
+
+/** Tables whose rows only a primary has: unlogged ones, where the source is a standby. Empty elsewhere. */
+export async function readAbsent({ client, facts }: Snapshot): Promise<Set<number>> {
+  if (!facts.inRecovery) return new Set()
+  const { rows } = await client.query<{ oid: string }>(
+    `SELECT oid::int8 AS oid FROM pg_catalog.pg_class WHERE relpersistence = 'u' AND relkind = 'r'`,
+  )
+  return new Set(rows.map(({ oid }) => Number(oid)))
+}

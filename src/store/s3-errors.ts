@@ -198,7 +198,10 @@ function reasonOf(error: unknown, code: string, status = 0): [reason: string, hi
   if (byStatus) return byStatus
   if (status >= 200 && status < 300 && code === '') return UNREADABLE
   const shown = /^[\w.-]{1,60}$/.test(code) ? code : ''
-  return [`the server says ${[status || '', shown].filter(Boolean).join(' ') || 'nothing'}`]
+  const reason = `the server says ${[status || '', shown].filter(Boolean).join(' ') || 'nothing'}`
+  return status >= 500 && !LASTING.has(status)
+    ? [reason, 'it was asked again and again; is it overloaded, or down? run again later']
+    : [reason]
 }
 
 /** Only the name of the action is taken from the server's words. */

@@ -62,6 +62,8 @@ const VERDICT = z.strictObject({
   stored: z.int().nonnegative(),
   /** Bytes before compression. */
   content: z.int().nonnegative(),
+  /** Numbers that assertions have found, by the assertion's name. */
+  measured: z.record(z.string(), z.number()).optional(),
   /** The verifier's envelope was destroyed. */
   envelopeDestroyed: z.boolean(),
 })

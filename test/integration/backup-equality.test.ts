@@ -122,23 +122,23 @@ describe('PostgreSQL 18 to 18', () => {
 })
 
 const FIFTEEN: Start = { bin: '/usr/lib/postgresql/15/bin' }
-const SOURCES: [string, Start, Trial[]][] = [
-  ['14', { major: 14 }, [{ jobs: 1 }]],
-  ['15', { major: 15 }, [{ jobs: 3, args: ['--pg-dump', 'wasm'] }]],
-  ['16', { major: 16 }, [{ jobs: 3 }]],
-  ['17', { major: 17 }, [{ jobs: 3 }]],
-]
 const NATIVE = existsSync(`${FIFTEEN.bin}/pg_dump`)
-if (NATIVE) SOURCES.push(['15 of Debian', FIFTEEN, [{ jobs: 2, args: ['--pg-dump', 'native'] }]])
-else process.stderr.write('PostgreSQL 15 of Debian is absent: the native pg_dump is NOT tried\n')
+if (!NATIVE) process.stderr.write('pg_dump 15 of Debian is absent: no native pg_dump is tried\n')
 
-test.each(SOURCES)('PostgreSQL %s to 18', async (_, start, trials) => {
+const SOURCES: [string, Start, Trial][] = [
+  ['14', { major: 14 }, { jobs: 1, args: ['--pg-dump', 'wasm'] }],
+  NATIVE
+    ? ['15 of Debian', FIFTEEN, { jobs: 2, args: ['--pg-dump', 'native'] }]
+    : ['15', { major: 15 }, { jobs: 2 }],
+  ['16', { major: 16 }, { jobs: 3 }],
+  ['17', { major: 17 }, { jobs: 3 }],
+]
+
+test.each(SOURCES)('PostgreSQL %s to 18', async (_, start, trial) => {
   const { source, crm, everyType } = await fillSource(start, 0.05)
   try {
-    for (const trial of trials) {
-      expect(await trips.differences(crm, trial)).toEqual([])
-      expect(await trips.differences(everyType, trial)).toEqual([])
-    }
+    expect(await trips.differences(crm, trial)).toEqual([])
+    expect(await trips.differences(everyType, trial)).toEqual([])
   } finally {
     await source.stop()
   }

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
 import { query as queryUrl } from '../fixtures/databases.ts'
-import { runPgveil, type RunResult } from '../fixtures/run-pgveil.ts'
+import { runPgveil, STATE_HOME, type RunResult } from '../fixtures/run-pgveil.ts'
 
 // Whatever is wrong with what a copy is given: it ends with the exit code of its kind, one message, a remedy, and
 // a target that is as it was.
@@ -754,6 +754,7 @@ describe('a reader of the output that goes away', () => {
         PATH: process.env['PATH'],
         PGVEIL_SOURCE: urlOf(['source', 'crm']),
         PGVEIL_TARGET: urlOf(['target', 'unread']),
+        XDG_STATE_HOME: STATE_HOME,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     })

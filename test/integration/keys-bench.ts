@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import type { ReadStream } from 'node:tty'
-import { commit, manifestSides } from '../../src/backup/commit.ts'
+import { claimLabel, commit, manifestSides } from '../../src/backup/commit.ts'
 import { loadSealingKeys } from '../../src/backup/keys.ts'
 import { FORMAT, type Manifest } from '../../src/backup/manifest.ts'
 import { writeSealed } from '../../src/backup/object-writer.ts'
@@ -122,7 +122,7 @@ export class Bench {
       },
       objects: [object],
     }
-    await commit(store, manifest, keys, secret)
+    await commit(store, manifest, await claimLabel(store, label, keys, secret), keys)
     await store.close()
     return secret
   }

@@ -246,7 +246,7 @@ describe('RESTORE.md', () => {
 
   test('its blocks of commands are commands', () => {
     const blocks = [...restoreReadme(sample()).matchAll(/^```sh\n([\s\S]*?)^```$/gm)]
-    expect(blocks).toHaveLength(4)
+    expect(blocks).toHaveLength(5)
     for (const [, block] of blocks) {
       expect(spawnSync('sh', ['-n'], { input: block }).status).toBe(0)
     }
@@ -266,7 +266,7 @@ describe('RESTORE.md', () => {
     ).split('\n')
     const plain = restoreReadme(sample({ warnings: [{ code: 'x', message: 'x' }] })).split('\n')
     expect(lines).toHaveLength(plain.length)
-    expect(lines.filter((line) => line.startsWith('```'))).toHaveLength(8)
+    expect(lines.filter((line) => line.startsWith('```'))).toHaveLength(10)
   })
 
   test.each([

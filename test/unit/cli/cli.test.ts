@@ -33,7 +33,7 @@ async function cli(argv: string[], env: NodeJS.ProcessEnv = {}, signals?: EventE
   const code = await run(argv, {
     stdout: { write: (text: string) => out.push(text) },
     stderr: { write: (text: string) => err.push(text) },
-    env,
+    env: { XDG_STATE_HOME: join(cwd, 'state'), ...env },
     cwd,
     isTTY: { stdout: false, stderr: false },
     size: () => ({ columns: 80, rows: 24 }),

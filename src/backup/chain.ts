@@ -1,0 +1,84 @@
+import { Failure } from '../errors.ts'
+import type { Store } from '../store/store.ts'
+import {
+  chainProblems,
+  lastOf,
+  openBackups,
+  scanStore,
+  type Backup,
+  type Files,
+} from './backups.ts'
+import type { SealingKeys } from './keys.ts'
+
+/** A database's name as the end of a label. */
+export function chainName(database: string): string {
+  const name = database
+    .toLowerCase()
+    .replace(/[^a-z0-9_-]+/g, '-')
+    .replace(/^[^a-z0-9]+/, '')
+  if (name) return name.slice(0, 63)
+  throw new Failure('config', `no name for backups can be made of ${database}`, {
+    hint: 'write backup: { name: … }',
+  })
+}
+
+/** Backups at the end of a chain that a new one looks at: each takes the store some requests. */
+const LOOKED_AT = 2
+
+/** Backups of that name. */
+export function chainOf(found: ReadonlyMap<string, Files>, name: string): Map<string, Files> {
+  return new Map(
+    [...found].filter(
+      ([label, files]) => label.endsWith(`Z-${name}`) && files.has('manifest.json'),
+    ),
+  )
+}
+
+/**
+ * The backup that the next one follows: the newest, which is looked at together with the one before. A chain that is
+ * damaged there is not added to; `list` looks at all of it.
+ */
+export async function findPrevious(
+  store: Store,
+  chain: ReadonlyMap<string, Files>,
+  { signers }: SealingKeys,
+  name: string,
+): Promise<Backup | undefined> {
+  const newest = new Map([...chain].toSorted(([a], [b]) => (a < b ? 1 : -1)).slice(0, LOOKED_AT))
+  const { backups, damaged, pruned } = await openBackups(store, newest, signers)
+  const [first] = [...damaged.values()]
+  if (first) throw first
+  const last = lastOf(backups, name)
+  const [problem] = chainProblems(backups, pruned).filter(({ label }) => label === last?.label)
+  if (!problem) return last
+  throw new Failure('integrity', `${problem.label} ${problem.message}`, {
+    hint: 'pgveil list shows the whole chain; under another name: in backup: a new one begins',
+  })
+}
+
+/** What a run knows of its chain. */
+export interface Known {
+  store: Store
+  keys: SealingKeys
+  name: string
+  /** Labels of the chain as the run found it. */
+  chain: ReadonlySet<string>
+  previous: Backup | undefined
+}
+
+/**
+ * Looks again: the lock keeps no run away that reads a standby of the same server, and two backups that follow the same
+ * one would break the chain.
+ */
+export async function lookAgain({
+  store,
+  keys,
+  name,
+  chain,
+  previous,
+}: Known): Promise<Backup | undefined> {
+  const now = chainOf(await scanStore(store), name)
+  return [...now.keys()].every((label) => chain.has(label))
+    ? previous
+    : findPrevious(store, now, keys, name)
+}

@@ -1,0 +1,70 @@
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { Failure } from '../errors.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+
+const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** `pgveil audit show`: who did what, and how it ended. */
+export function auditShowCommand(context: Context): CommandModule {
+  const { io } = context
+  const { config, json, quiet } = OPTIONS
+  return {
+    command: 'show',
+    describe: 'show who ran what, when, on what, and how it ended',
+    builder: (yargs) =>
+      yargs
+        .options({ config, json, quiet })
+        .option('since', {
+          type: 'string',
+          requiresArg: true,
+          description: 'runs that started since then (like 2026-11-01, or 12h, 7d, 4w)',
+        })
+        .option('command', {
+          type: 'string',
+          requiresArg: true,
+          description: 'runs of this command (like restore, or keys)',
+        })
+        .example('$0 audit show --since 7d --command restore', 'who restored what this week?'),
+    handler: async (args) => {
+      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+      const since = args['since'] === undefined ? undefined : sinceOf(args['since'])
+      const { operations, warnings } = await loadConfig({
+        flags: flagsOf(args),
+        env: io.env,
+        cwd: io.cwd,
+        needs: [],
+      })
+      for (const warning of warnings) emit({ event: 'warning', ...warning })
+      const [{ auditDirectory }, { verifyRecords }, { chooseRuns, runsOf }] = await Promise.all([
+        import('../audit/files.ts'),
+        import('../audit/verify.ts'),
+        import('../audit/runs.ts'),
+      ])
+      const directory = auditDirectory(operations.state)
+      const { lines, broken } = await verifyRecords(directory, undefined)
+      if (broken) {
+        emit({
+          event: 'warning',
+          code: 'audit-broken',
+          message: `these records are not whole, see pgveil audit verify: ${broken.message}`,
+        })
+      }
+      const command = args['command'] as string | undefined
+      const choice = { ...(since && { since }), ...(command !== undefined && { command }) }
+      emit({ event: 'audit-runs', directory, runs: chooseRuns(runsOf(lines), choice) })
+    },
+  }
+}
+
+/** A day, a time, or how long ago. */
+function sinceOf(value: unknown): Date {
+  const text = String(value)
+  const [, number, unit = ''] = /^(\d{1,5})([hdw])$/.exec(text) ?? []
+  if (number !== undefined) return new Date(Date.now() - Number(number) * (UNITS[unit] ?? 0))
+  const time = /^\d{4}-\d{2}-\d{2}(T[\d:.]+Z?)?$/.test(text) ? Date.parse(text) : Number.NaN
+  if (!Number.isNaN(time)) return new Date(time)
+  throw new Failure('usage', `--since: ${text} is no time`, {
+    hint: 'write 2026-11-01, 2026-11-01T02:00:00Z, or how long ago: 12h, 7d, 4w',
+  })
+}

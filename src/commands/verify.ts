@@ -1,0 +1,104 @@
+import { resolve } from 'node:path'
+import type { CommandModule } from 'yargs'
+import { loadConfig } from '../config/config.ts'
+import { Failure } from '../errors.ts'
+import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { OPENING_OPTIONS } from './opening-options.ts'
+
+const TEXT = { type: 'string', requiresArg: true } as const
+const SWITCH = { type: 'boolean', default: false } as const
+
+/** Options of `pgveil verify` alone. */
+const VERIFY_OPTIONS = {
+  label: { ...TEXT, description: 'which backup' },
+  latest: { ...SWITCH, description: 'the latest backup, which should be from tonight (default)' },
+  'all-unproven': { ...SWITCH, description: 'every backup without a verdict' },
+  name: { ...TEXT, description: 'of which database, where the store holds several' },
+  server: { ...TEXT, description: 'server to restore on (URL; default: one is started)' },
+  bin: { ...TEXT, description: 'directory with initdb and postgres (default: searched for)' },
+  rules: { ...TEXT, description: 'verification.yaml: assertions, commands, limits (path)' },
+  'keep-envelope': { ...SWITCH, description: 'leave the verifier’s envelope in the store' },
+  record: {
+    type: 'boolean',
+    default: true,
+    description: 'store the verdict beside the backup; --no-record for a trial',
+  },
+  schema: { ...SWITCH, description: 'print the JSON Schema of verification.yaml' },
+} as const
+
+type Args = Readonly<Record<string, unknown>>
+
+/** `pgveil verify`: is a backup worth anything? */
+export function verifyCommand(context: Context): CommandModule {
+  const { io } = context
+  const { config, store, jobs, json, quiet } = OPTIONS
+  return {
+    command: 'verify',
+    describe: 'restore a backup on a scratch server, check it, and store a signed verdict',
+    builder: (yargs) =>
+      yargs
+        .options({ config, store, jobs, json, quiet })
+        .options(VERIFY_OPTIONS)
+        .options(OPENING_OPTIONS)
+        .conflicts('label', ['latest', 'all-unproven'])
+        .example('$0 verify', 'tonight’s backup')
+        .example('$0 verify --label 20261122T020000Z-crm', 'that one'),
+    handler: async (args) => {
+      if (args['schema'] !== true) return verify(args, context)
+      const { verificationSchema } = await import('../verify/rules.ts')
+      io.stdout.write(`${JSON.stringify(verificationSchema(), null, 2)}\n`)
+    },
+  }
+}
+
+async function verify(args: Args, context: Context): Promise<void> {
+  const { io, signal, tool } = context
+  if (args['latest'] === true && args['allUnproven'] === true) {
+    throw new Failure('usage', '--latest and --all-unproven exclude each other')
+  }
+  const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+  const { rules: _, ...flags } = flagsOf(args)
+  const settings = await loadConfig({
+    flags,
+    env: io.env,
+    cwd: io.cwd,
+    needs: ['store', 'backup'],
+  })
+  for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+  const [{ runVerify }, { loadSigners }, { openingOf }] = await Promise.all([
+    import('../verify/run.ts'),
+    import('../backup/keys.ts'),
+    import('./opening.ts'),
+  ])
+  context.cleaning('removing what was restored')
+  const { operations, store, backup, jobs, production } = settings
+  const isOpening = ['key', 'half', 'gpg'].some((name) => args[name] !== undefined)
+  const path = (name: string) =>
+    args[name] === undefined ? {} : { [name]: resolve(io.cwd, args[name] as string) }
+  await runVerify(
+    {
+      store,
+      jobs,
+      production,
+      tool,
+      env: io.env,
+      state: operations.state,
+      everyHours: operations.report.everyHours,
+      signers: await loadSigners(backup),
+      verify: {
+        ...operations.verify,
+        ...path('bin'),
+        ...path('rules'),
+        ...(args['server'] !== undefined && { server: args['server'] as string }),
+      },
+      ...(args['label'] !== undefined && { label: args['label'] as string }),
+      ...(args['name'] !== undefined && { name: args['name'] as string }),
+      ...(isOpening && { opening: await openingOf(args, io) }),
+      allUnproven: args['allUnproven'] === true,
+      keepEnvelope: args['keepEnvelope'] === true,
+      record: args['record'] !== false,
+    },
+    emit,
+    signal,
+  )
+}

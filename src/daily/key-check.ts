@@ -1,0 +1,39 @@
+import { plural } from '../report/numbers.ts'
+import type { KeyFact } from './facts.ts'
+import { attention, bad, good, type Finding, type Judgeable } from './judgement.ts'
+
+const DAY_MS = 86_400_000
+export const KEY_WARN_DAYS = 30
+
+/** Whether the keys will do for the coming nights. */
+export function keysCheck({ keys, keyProblems, time }: Judgeable): Finding {
+  const broken = keys.filter(({ problems }) => problems.length > 0)
+  const hindering = broken.find((key) => hinders(key, keys))
+  const [problem = keyProblems[0]] = hindering?.problems ?? []
+  if (problem !== undefined) {
+    const message = hindering ? `key of ${describe(hindering)}: ${problem}` : problem
+    return bad('cannot be used', message)
+  }
+  const [other] = broken
+  if (other) return attention(other.role, `key of ${describe(other)}: ${other.problems[0]}`)
+  const [next] = keys
+    .filter(({ expires }) => expires !== undefined)
+    .toSorted((a, b) => Date.parse(a.expires ?? '') - Date.parse(b.expires ?? ''))
+  if (next?.expires === undefined) return good(`${plural(keys.length, 'key')}, none ends`)
+  const day = next.expires.slice(0, 10)
+  const days = Math.floor((Date.parse(next.expires) - Date.parse(time)) / DAY_MS)
+  if (days > KEY_WARN_DAYS) return good(`the first ends on ${day}`)
+  const message = `key of ${describe(next)} ends on ${day}, in ${plural(days, 'day')}`
+  return attention(`one ends on ${day}`, message)
+}
+
+/** Of several signers one is enough; the signing key may be out of reach for whoever makes the report. */
+function hinders({ role }: KeyFact, keys: readonly KeyFact[]): boolean {
+  if (role === 'signing key') return false
+  if (role !== 'signer' && role !== 'verdict signer') return true
+  return keys.every((key) => key.role !== role || key.problems.length > 0)
+}
+
+function describe({ role, fingerprint, path }: KeyFact): string {
+  return `${role} (${fingerprint === '' ? path : `…${fingerprint.slice(-16)}`})`
+}

@@ -1,0 +1,27 @@
+const MINUTE = 60
+const HOUR = 3600
+const DAY = 24 * HOUR
+
+/** How long something has been: `12 min`, `31 h`, `3 days`. */
+export function span(seconds: number): string {
+  if (seconds < MINUTE) return `${Math.max(0, Math.round(seconds))} s`
+  if (seconds < HOUR) return `${Math.floor(seconds / MINUTE)} min`
+  if (seconds < 3 * DAY) return `${Math.floor(seconds / HOUR)} h`
+  return `${Math.floor(seconds / DAY)} days`
+}
+
+/** `2026-11-22 07:00 UTC` */
+export function moment(time: string): string {
+  return `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`
+}
+
+/** When something labelled began, in milliseconds: `20261122T020000Z-crm`. */
+export function labelTime(label: string): number {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(label) ?? []
+  return Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`)
+}
+
+/** The chain that a label belongs to. */
+export function labelName(label: string): string {
+  return label.slice(label.indexOf('Z-') + 2)
+}

@@ -1,0 +1,138 @@
+import type pg from 'pg'
+import type { Manifest } from '../backup/manifest.ts'
+import { structureKeyOf } from '../backup/secrets.ts'
+import type { Catalog } from '../postgres/catalog.ts'
+import { serverFailure } from '../postgres/connect.ts'
+import { showName } from '../postgres/identifiers.ts'
+import { readStructureFacts } from '../postgres/structure-facts.ts'
+import type { Secret } from '../seal/secret.ts'
+import { listLargeObjects } from '../source/large-objects.ts'
+import { readSequences } from '../source/settings.ts'
+import type { StructurePlan } from '../sink/structure-plan.ts'
+import { missingObjects } from './missing-objects.ts'
+import type { StepRecord } from './step.ts'
+
+export interface StructureRequest {
+  manifest: Manifest
+  secret: Secret
+  /** What the backup creates. */
+  plan: StructurePlan
+  /** Of the restored database. */
+  catalog: Catalog
+  /** Of the server it was restored on. */
+  major: number
+  /** What the restore left out, by its codes. */
+  warnings: readonly { code: string; message: string }[]
+}
+
+/** Warnings of a restore after which the structure is known to differ. */
+const LEFT_OUT = /-left-out$|^role-missing$|^foreign-key-not-valid$|^view-not-filled$/
+
+/** Compares everything but rows with the manifest. */
+export async function compareRest(
+  record: StepRecord,
+  client: pg.Client,
+  request: StructureRequest,
+): Promise<void> {
+  try {
+    await compareSequences(record, client, request)
+    compareExtensions(record, request)
+    await compareLargeObjects(record, client, request.manifest)
+    await compareDefinitions(record, client, request)
+  } catch (error) {
+    throw serverFailure('sink', 'compare the restored database', error)
+  }
+}
+
+async function compareSequences(
+  record: StepRecord,
+  client: pg.Client,
+  { manifest, catalog }: StructureRequest,
+): Promise<void> {
+  const there = new Set(catalog.sequences.map(showName))
+  const expected = manifest.sequences.filter((sequence) => {
+    record.checks++
+    if (there.has(showName(sequence))) return true
+    record.fail(`sequence ${showName(sequence)} is missing`)
+    return false
+  })
+  const sequences = expected.map(({ schema, name }) => ({ schema, name, skip: false }))
+  const found = await readSequences(client, { sequences })
+  found.forEach(({ value, called }, i) => {
+    const wanted = expected[i]
+    if (!wanted || (value === wanted.value && called === wanted.called)) return
+    record.fail(
+      `sequence ${showName(wanted)} stands at ${value}, the manifest says ${wanted.value}${called === wanted.called ? '' : ', and it differs in whether that was handed out'}`,
+    )
+  })
+  record.note(`${found.length} sequences compared`)
+}
+
+/** Their versions are the server's own: a restore creates the one that is installed. */
+function compareExtensions(record: StepRecord, { manifest, catalog }: StructureRequest): void {
+  for (const [name, version] of Object.entries(manifest.source.extensions)) {
+    record.checks++
+    const found = catalog.extensions.get(name)
+    if (found === undefined) record.fail(`extension ${name} is missing`)
+    else if (found !== version) {
+      record.note(`extension ${name} is of version ${found} here, ${version} on the source`)
+    }
+  }
+}
+
+async function compareLargeObjects(
+  record: StepRecord,
+  client: pg.Client,
+  { largeObjects }: Manifest,
+): Promise<void> {
+  let count = 0
+  let bytes = 0
+  // Their sizes can only be asked for in a transaction.
+  await client.query('BEGIN READ ONLY')
+  for await (const page of listLargeObjects(client)) {
+    count += page.length
+    bytes += page.reduce((total, object) => total + object.bytes, 0)
+  }
+  await client.query('COMMIT')
+  record.checks++
+  if (count !== largeObjects.count) {
+    record.fail(`there are ${count} large objects, the manifest says ${largeObjects.count}`)
+  } else if (bytes !== largeObjects.bytes) {
+    record.fail(`large objects hold ${bytes} bytes, the manifest says ${largeObjects.bytes}`)
+  }
+}
+
+/** Definitions print the same on one major version only; on another their numbers are compared. */
+async function compareDefinitions(
+  record: StepRecord,
+  client: pg.Client,
+  { manifest: { structure, source }, secret, plan, major, warnings }: StructureRequest,
+): Promise<void> {
+  // Defaults of the type money print in it. Where the server does not have it, so be it.
+  await client
+    .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [source.lcMonetary ?? 'C'])
+    .catch(() => {})
+  const found = await readStructureFacts(client, major, structureKeyOf(secret))
+  const leftOut = warnings.find(({ code }) => LEFT_OUT.test(code))
+  const differing = Object.entries(structure.counts).filter(([kind, count]) => {
+    record.checks++
+    return found.counts[kind] !== count
+  })
+  if (leftOut) {
+    record.warn(`definitions were not compared as a whole: ${leftOut.message}`)
+  } else if (differing.length > 0) {
+    const missing = await missingObjects(client, plan)
+    for (const what of missing) record.fail(`${what} is missing`)
+    for (const [kind, count] of differing) {
+      record.fail(`there are ${found.counts[kind] ?? 0} ${kind}, the manifest says ${count}`)
+    }
+  } else if (major !== structure.major) {
+    record.warn(
+      `definitions print differently on PostgreSQL ${major} and ${structure.major}: only their numbers were compared`,
+    )
+  } else if (found.digest !== structure.digest) {
+    record.fail(
+      'some definition (a function, constraint, index, view, default, comment or the like) is not what it was: the digest of the structure differs',
+    )
+  }
+}

@@ -1,0 +1,129 @@
+import { join } from 'node:path'
+import { scanStore, type Files } from '../backup/backups.ts'
+import { envelopeName } from '../backup/envelopes.ts'
+import type { SigningKey } from '../backup/keys.ts'
+import { Failure } from '../errors.ts'
+import type { Emit, VerdictEvent } from '../report/events.ts'
+import { openStore } from '../store/open.ts'
+import type { Store } from '../store/store.ts'
+import { chooseLabels } from './choose.ts'
+import { lateness } from './find.ts'
+import { loadVerdictKey, loadVerdictSigners, loadVerifierKey } from './keys.ts'
+import type { VerifyOptions } from './options.ts'
+import { recordVerdict } from './record.ts'
+import { testBackup, type TestRequest } from './restore-test.ts'
+import { readVerificationRules } from './rules.ts'
+import type { Finding, Verdict, VerdictStep } from './verdict.ts'
+import { digestOf, lastVerdict, readVerdicts } from './verdicts.ts'
+
+export type { VerifyOptions } from './options.ts'
+
+/**
+ * Restores backups on a server of their own, checks them step by step, and stores a signed verdict beside each. A
+ * backup about which the verdict is in, and which the verifier can no longer open, is not tested again: its verdict is
+ * told once more.
+ *
+ * @returns the verdicts, each a pass
+ * @throws Failure `verdict` after all of them were emitted, where one is not a pass; `usage`, `config`, `key`,
+ *   `refused`, `store` where no test could begin
+ */
+export async function runVerify(
+  options: VerifyOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<Verdict[]> {
+  const { verify, env } = options
+  const rules = verify.rules === undefined ? undefined : await readVerificationRules(verify.rules)
+  const believed = await loadVerdictSigners(verify)
+  const signing = await loadVerdictKey(verify, believed, env)
+  const opening = options.opening ?? (await loadVerifierKey(verify, env))
+  const store = await openStore(options.store)
+  try {
+    await store.check()
+    const labels = await scanStore(store)
+    const chosen = await chooseLabels(store, labels, believed, options, emit)
+    const verdicts: Verdict[] = []
+    for (const label of chosen) {
+      signal.throwIfAborted()
+      const request = { options, opening, rules, believed, store, labels, label }
+      const { verdict, ...event } =
+        (await earlierVerdict(request)) ?? (await testAndRecord(request, signing, emit, signal))
+      const told = tonights(options) ? withLateness(verdict, options.everyHours) : verdict
+      emit({ event: 'verdict', verdict: told, ...event })
+      verdicts.push(told)
+    }
+    raiseFirst(verdicts)
+    return verdicts
+  } finally {
+    await store.close()
+  }
+}
+
+/** The latest backup is meant, which should be from tonight. */
+function tonights({ label, allUnproven }: VerifyOptions): boolean {
+  return label === undefined && !allUnproven
+}
+
+type Told = Omit<VerdictEvent, 'event'>
+
+async function testAndRecord(
+  request: TestRequest,
+  signing: SigningKey,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<Told> {
+  const { options, store } = request
+  const { verdict, outputs } = await testBackup(request, emit, signal)
+  const recorded = await recordVerdict({
+    verdict,
+    outputs,
+    signing,
+    store: options.record ? store : undefined,
+    logs: join(options.state, 'verify'),
+  })
+  return { verdict, ...recorded }
+}
+
+/** The verdict in force, where the backup cannot be opened for another. */
+async function earlierVerdict(request: TestRequest): Promise<Told | undefined> {
+  const { options, store, labels, label, believed } = request
+  const files: Files = labels.get(label) ?? new Map()
+  if (options.opening || files.has(envelopeName('verifier'))) return undefined
+  const digest = await digestOf(store, label, files)
+  if (digest === undefined) return undefined
+  const last = lastVerdict(await readVerdicts(store, { label, digest, files }, believed))
+  return last && last.outcome !== 'incomplete' ? { verdict: last, earlier: true } : undefined
+}
+
+/**
+ * That no newer backup is there is no fault of the latest: what is stored beside it does not say it, what is told of
+ * this run does.
+ */
+function withLateness(verdict: Verdict, everyHours: number): Verdict {
+  const late = lateness(verdict.label, everyHours, Date.now())
+  if (late === undefined) return verdict
+  const steps = verdict.steps.map((step): VerdictStep => {
+    if (step.step !== 'signature') return step
+    const findings: Finding[] = [...step.findings, { severity: 'failure', message: late }]
+    return { ...step, outcome: 'fail', checks: step.checks + 1, findings }
+  })
+  return { ...verdict, outcome: 'fail', steps }
+}
+
+function raiseFirst(verdicts: readonly Verdict[]): void {
+  const failed = verdicts.filter(({ outcome }) => outcome !== 'pass')
+  const worst = failed.find(({ outcome }) => outcome === 'fail') ?? failed[0]
+  if (!worst) return
+  const findings = worst.steps.flatMap((step) => step.findings)
+  const reason =
+    findings.find(({ severity }) => severity === 'failure') ??
+    findings.find(({ severity }) => severity === 'incomplete')
+  const what = worst.outcome === 'fail' ? 'failed' : 'is incomplete'
+  throw new Failure(
+    'verdict',
+    `the restore test of ${worst.label} ${what}: ${reason?.message ?? ''}`,
+    {
+      hint: 'each step and its findings stand above; the logs have more',
+    },
+  )
+}
