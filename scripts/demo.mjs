@@ -1,6 +1,7 @@
-// npm run demo: a masked copy, then a sealed backup and its restore, on servers of its own. Leaves nothing behind.
+// npm run demo: a masked copy, then a sealed backup, its restore and its restore test, on servers of
+// its own. Leaves nothing behind but the daily report, in the temporary directory.
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bootstrap, ROOT } from './bootstrap.mjs'
@@ -21,7 +22,8 @@ let child
 function pgveil(args) {
   console.log(`$ pgveil ${args.join(' ')}`)
   const cli = [join(ROOT, 'dist', 'cli.js'), ...args]
-  child = spawn(process.execPath, cli, { stdio: 'inherit', cwd: directory })
+  const env = { ...process.env, XDG_STATE_HOME: join(directory, 'state') }
+  child = spawn(process.execPath, cli, { stdio: 'inherit', cwd: directory, env })
   return new Promise((resolve) => child?.on('close', (code) => resolve(code)))
 }
 
@@ -114,7 +116,19 @@ async function sealedBackup(source, dev) {
     console.log(`${name.padEnd(42)} production ${count}, restored ${after[name]}`)
     if (count !== after[name]) return 1
   }
-  return 0
+
+  say('The restore test: on a scratch server, without the custodians')
+  if ((await pgveil(['verify', ...store])) !== 0) return 1
+  if ((await pgveil(['list', ...store])) !== 0) return 1
+
+  say('What operations gets each day')
+  const code = await pgveil(['report', ...store, '--output', 'report', '--format', 'html,text'])
+  const kept = join(tmpdir(), 'pgveil-demo-report.html')
+  for (const name of readdirSync(join(directory, 'report'))) {
+    if (name.endsWith('.html')) copyFileSync(join(directory, 'report', name), kept)
+  }
+  console.log(`\nopen it in a browser: ${kept}`)
+  return code
 }
 
 const started = performance.now()

@@ -52,9 +52,9 @@ const HANG_MS = 5_000
 const EPILOGUE = `Exit codes:
   0 done               13 store: S3, directory      20 verdict: a restore test failed
   1 bug in pgveil      14 key or secret             21 findings: a check found something
-  2 usage              15 integrity                130 stopped by SIGINT
- 10 configuration      16 refused: nothing was     143 stopped by SIGTERM
- 11 source database       changed
+  2 usage              15 integrity                 22 delivery: a report is lost
+ 10 configuration      16 refused: nothing was     130 stopped by SIGINT
+ 11 source database       changed                  143 stopped by SIGTERM
  12 target database
 
 Configuration: flags win over PGVEIL_… variables, those over pgveil.yaml.`

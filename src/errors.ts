@@ -14,6 +14,7 @@ export const EXIT_CODES = {
   refused: 16,
   verdict: 20,
   findings: 21,
+  delivery: 22,
   interrupted: 130,
   terminated: 143,
 } as const

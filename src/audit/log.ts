@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, truncate } from 'node:fs/promises'
+import { mkdir, open, truncate, type FileHandle } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileOf, listFiles, readLines } from './files.ts'
 import { readHead, syncDirectory, writeHead, type Head } from './head.ts'
@@ -98,13 +98,13 @@ class Chain {
   async #reconcile(): Promise<void> {
     const { file, size, sequence, hash } = this.#head
     const path = join(this.#directory, file)
-    const bytes = await readOr(path, Buffer.alloc(0))
-    if (bytes.length < size) {
+    const { tail, end } = await readTail(path, size)
+    if (end < size) {
       this.#damaged(`${path} is shorter than it was`)
-      this.#head = { ...this.#head, size: bytes.length }
+      this.#head = { ...this.#head, size: end }
       return
     }
-    const { lines, torn } = splitLines(file, bytes.subarray(size))
+    const { lines, torn } = splitLines(file, tail)
     const [line, ...more] = lines
     if (!line && torn.length > 0) {
       await truncate(path, size)
@@ -113,10 +113,10 @@ class Chain {
       const { link } = line
       const follows = link?.sequence === sequence + 1 && link.previous === hash
       if (follows && more.length === 0 && torn.length === 0) {
-        this.#head = { ...this.#head, size: bytes.length, sequence: sequence + 1, hash: line.hash }
+        this.#head = { ...this.#head, size: end, sequence: sequence + 1, hash: line.hash }
       } else {
         this.#damaged(`${path} has lines that no command has written`)
-        this.#head = { ...this.#head, size: bytes.length }
+        this.#head = { ...this.#head, size: end }
       }
     }
   }
@@ -207,11 +207,11 @@ async function headFromFiles(
   const [oldest = today] = files
   const newest = files.at(-1) ?? today
   const first = files.length > 0 ? (await readLines(directory, oldest)).lines[0]?.link : undefined
-  const bytes = await readOr(join(directory, newest), Buffer.alloc(0))
-  const last = splitLines(newest, bytes).lines.findLast(({ link }) => link !== undefined)
+  const { tail, end } = await readTail(join(directory, newest), 0)
+  const last = splitLines(newest, tail).lines.findLast(({ link }) => link !== undefined)
   return {
     file: newest,
-    size: bytes.length,
+    size: end,
     sequence: last?.link?.sequence ?? 0,
     hash: last?.hash ?? NOTHING_BEFORE,
     start: {
@@ -222,11 +222,21 @@ async function headFromFiles(
   }
 }
 
-async function readOr(path: string, missing: Buffer): Promise<Buffer> {
+/** What a file holds from a place on, and its size; a file that is not there holds nothing. */
+async function readTail(path: string, from: number): Promise<{ tail: Buffer; end: number }> {
+  let file: FileHandle
   try {
-    return await readFile(path)
+    file = await open(path, 'r')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return missing
-    throw error
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    return { tail: Buffer.alloc(0), end: 0 }
+  }
+  try {
+    const { size } = await file.stat()
+    const tail = Buffer.alloc(Math.max(0, size - from))
+    if (tail.length > 0) await file.read(tail, 0, tail.length, from)
+    return { tail, end: size }
+  } finally {
+    await file.close()
   }
 }

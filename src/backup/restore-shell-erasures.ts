@@ -54,7 +54,7 @@ ledger_sql() {
     sed 's/\\\\/\\\\\\\\/g' "$erasures/$number.json"
   done
   printf '%s\\n' '\\.' "$erasure_copy_key;"
-  printf '%s\\t%s\\t{}\\n' "$chain" "$(secret_hex)"
+  printf '%s\\t%s\\t%s\\t{}\\n' "$chain" "$(secret_hex)" "$records"
   printf '%s\\n' '\\.' "$erasure_derive" "$erasure_read"
 }
 

@@ -42,6 +42,12 @@ const MACHINES: Wanted[] = [
     what: 'signs backups',
     holder: 'the backup host',
   },
+  {
+    name: 'verdicts',
+    use: 'sign',
+    what: 'signs what restore tests find',
+    holder: 'the restore server',
+  },
 ]
 
 /**
@@ -70,6 +76,9 @@ export async function makeTrialKeys(options: TrialKeys): Promise<KeySetEvent> {
         verifier: pinned.get('verifier')!,
         signer: pinned.get('signer')!,
         signingKey: join(directory, 'signer.private.asc'),
+        verifierKey: join(directory, 'verifier.private.asc'),
+        verdictSigner: pinned.get('verdicts')!,
+        verdictKey: join(directory, 'verdicts.private.asc'),
       },
       dirname(config),
     )

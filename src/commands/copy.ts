@@ -4,7 +4,10 @@ import { readSecret } from '../config/secret.ts'
 import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
 import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
-import { OPENING_OPTIONS } from './opening-options.ts'
+import { OPENING_OPTIONS, SIGNER_OPTION } from './opening-options.ts'
+
+/** Options that only a backup needs. */
+const OF_BACKUPS = Object.keys({ ...OPENING_OPTIONS, ...SIGNER_OPTION })
 
 type Arguments = Readonly<Record<string, unknown>>
 
@@ -32,6 +35,7 @@ export function copyCommand(context: Context): CommandModule {
           description: 'of which database the latest backup, where the store holds several',
         })
         .options(OPENING_OPTIONS)
+        .options(SIGNER_OPTION)
         .example('$0 copy --dry-run', 'show the plan, change nothing')
         .example('$0 copy --only public.contact,log.*', 'rows of these tables only')
         .example('$0 copy --from-backup latest --key verifier.asc', 'without the source'),
@@ -41,7 +45,7 @@ export function copyCommand(context: Context): CommandModule {
 }
 
 async function copy(args: Arguments, context: Context): Promise<void> {
-  refuseTogether(args, [...Object.keys(OPENING_OPTIONS), 'name'], (name) => ({
+  refuseTogether(args, [...OF_BACKUPS, 'name'], (name) => ({
     message: `--${name} is for backups`,
     hint: 'add --from-backup with a label, or latest',
   }))
@@ -56,17 +60,18 @@ async function copyFromBackup(args: Arguments, context: Context): Promise<void> 
     message: `--${name} and --from-backup do not go together`,
     hint: 'a copy from a backup reads nothing but the backup',
   }))
-  const prepared = await prepare(args, context, ['store', 'backup', 'target', 'rules'])
-  const [{ planCopyFromBackup, runCopyFromBackup }, { loadSigners }, { openingOf }] =
+  const prepared = await prepare(args, context, ['store', 'target', 'rules'])
+  const [{ planCopyFromBackup, runCopyFromBackup }, { signersOf }, { openingOf }] =
     await Promise.all([
       import('../copy/from-backup/run.ts'),
-      import('../backup/keys.ts'),
+      import('./signers.ts'),
       import('./opening.ts'),
     ])
   const label = args['fromBackup'] as string
   const options = {
     ...prepared.options,
-    signers: await loadSigners(prepared.options.backup),
+    env: context.io.env,
+    signers: await signersOf(args, context.io, prepared.options.backup),
     opening: await openingOf(args, context.io),
     ...(label !== 'latest' && { label }),
     ...(args['name'] !== undefined && { name: args['name'] as string }),

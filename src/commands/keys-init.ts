@@ -90,7 +90,7 @@ export function keysInitCommand(context: Context): CommandModule {
 }
 
 /** Names that other key files have. */
-const TAKEN = ['verifier', 'signer']
+const TAKEN = ['verifier', 'verdicts', 'signer']
 
 function sidesOf(given: string | undefined, single: boolean): string[] {
   const sides = splitList(given ?? (single ? SINGLE_SIDE : TWO_SIDES))

@@ -34,12 +34,12 @@ export function reportCommand(context: Context): CommandModule {
         })
         .option('mail', {
           type: 'boolean',
-          description: 'send a mail (default: where report.mail is set)',
+          description: 'send a mail (default: where report.mail is set; --no-mail: not even then)',
         })
         .option('ping', {
           type: 'boolean',
           default: true,
-          description: 'tell the switch at report.ping afterwards',
+          description: 'tell the switch at report.ping afterwards (--no-ping: do not)',
         })
         .option('strict', {
           type: 'boolean',

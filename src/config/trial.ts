@@ -13,10 +13,15 @@ export interface TrialSection {
   signer: PinnedKey
   /** Absolute path of the private key. */
   signingKey: string
+  /** Absolute path of the verifier's private key. */
+  verifierKey: string
+  verdictSigner: PinnedKey
+  /** Absolute path of the private key that signs verdicts. */
+  verdictKey: string
 }
 
 /**
- * The section `backup:` of pgveil.yaml, with pinned fingerprints.
+ * The sections `backup:` and `verify:` of pgveil.yaml, with pinned fingerprints.
  *
  * @param base directory of pgveil.yaml, which paths count from
  */
@@ -34,11 +39,15 @@ export function trialSection(section: TrialSection, base: string): string {
     `  verifier: ${key(section.verifier)}`,
     `  signer: ${key(section.signer)}`,
     `  signingKey: ${text(section.signingKey)}`,
+    'verify:',
+    `  key: ${text(section.verifierKey)}`,
+    `  signer: ${key(section.verdictSigner)}`,
+    `  signingKey: ${text(section.verdictKey)}`,
     '',
   ].join('\n')
 }
 
-/** A new pgveil.yaml around that section. */
+/** A new pgveil.yaml around these sections. */
 export function trialFile(section: string): string {
   return `# Where backups lie, and what is backed up, belongs here too:
 #   store: { directory: backups }

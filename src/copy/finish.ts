@@ -22,6 +22,8 @@ export interface Finishing {
   sessions: TargetSessions
   jobs: number
   tables: TableEvent[]
+  /** Done once the constraints are in place. */
+  afterConstraints?: () => Promise<void>
 }
 
 /** Says what of the structure looks personal, and what stays behind. */
@@ -34,7 +36,7 @@ export function tellOfStructure({ literals, plan }: Structure, run: Run): void {
 
 /** All that follows once the rows are in: constraints, checks, the hand-over, the report. */
 export async function finishCopy(
-  { structure, plans, views, sessions, jobs, tables, source }: Finishing,
+  { structure, plans, views, sessions, jobs, tables, source, afterConstraints }: Finishing,
   target: CopyTarget,
   run: Run,
 ): Promise<CopyReport> {
@@ -48,6 +50,7 @@ export async function finishCopy(
     warn: run.warn,
   }
   await run.phase('constraints', () => buildConstraints(finish))
+  await afterConstraints?.()
   await run.phase('checks', () => checkBuilding(finish))
   await sessions.close()
   const previous = await target.handOver()

@@ -135,6 +135,7 @@ function hiddenOf(
         : undefined,
     vanished: vanishedOf(look, history),
     keyProblems: keys.problems,
+    keyWarnings: keys.warnings,
     graceHours: operations.retention.graceHours,
   }
 }

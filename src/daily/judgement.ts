@@ -27,8 +27,9 @@ export interface Judgeable extends Shown {
   noVerdicts: string | undefined
   /** A backup that an earlier report has seen and that was newer than the latest is. */
   vanished: string | undefined
-  /** What is wrong with keys together. */
+  /** What is wrong with keys together, and what is doubtful about where they lie. */
   keyProblems: readonly string[]
+  keyWarnings: readonly string[]
   graceHours: number
 }
 

@@ -6,7 +6,7 @@ const DAY_MS = 86_400_000
 export const KEY_WARN_DAYS = 30
 
 /** Whether the keys will do for the coming nights. */
-export function keysCheck({ keys, keyProblems, time }: Judgeable): Finding {
+export function keysCheck({ keys, keyProblems, keyWarnings, time }: Judgeable): Finding {
   const broken = keys.filter(({ problems }) => problems.length > 0)
   const hindering = broken.find((key) => hinders(key, keys))
   const [problem = keyProblems[0]] = hindering?.problems ?? []
@@ -16,6 +16,8 @@ export function keysCheck({ keys, keyProblems, time }: Judgeable): Finding {
   }
   const [other] = broken
   if (other) return attention(other.role, `key of ${describe(other)}: ${other.problems[0]}`)
+  const [doubt] = keyWarnings
+  if (doubt !== undefined) return attention(plural(keyWarnings.length, 'warning'), doubt)
   const [next] = keys
     .filter(({ expires }) => expires !== undefined)
     .toSorted((a, b) => Date.parse(a.expires ?? '') - Date.parse(b.expires ?? ''))

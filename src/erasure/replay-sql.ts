@@ -15,7 +15,7 @@ END $pgveil$;`
 /** Makes the places for what is copied in, and the functions. */
 export const SETUP_SQL = `${QUIET}
 CREATE TEMPORARY TABLE pgveil_records (record text);
-CREATE TEMPORARY TABLE pgveil_erasure (name text, given text, overrides text, key bytea);
+CREATE TEMPORARY TABLE pgveil_erasure (name text, given text, total int, overrides text, key bytea);
 CREATE TEMPORARY TABLE pgveil_wanted (schema name, tbl name, col name, hash bytea, folded bytea);
 CREATE TEMPORARY TABLE pgveil_references (tbl text, action text);
 CREATE TEMPORARY TABLE pgveil_doomed (rel oid, line tid, round int, PRIMARY KEY (rel, line));
@@ -123,8 +123,8 @@ CREATE FUNCTION pg_temp.pgveil_from(rel oid) RETURNS text LANGUAGE sql AS $pgvei
 /** Each line of the ledger is one row of one column: no JSON holds that character. Backslashes are doubled. */
 export const COPY_RECORDS_SQL = `COPY pg_temp.pgveil_records FROM STDIN WITH (DELIMITER E'\\x02')`
 
-/** One row: chain; key, or secret, in hexadecimal; what the configuration says of references, as JSON. */
-export const COPY_KEY_SQL = 'COPY pg_temp.pgveil_erasure (name, given, overrides) FROM STDIN'
+/** One row: chain; key, or secret, in hexadecimal; number of records; what the configuration says of references, as JSON. */
+export const COPY_KEY_SQL = 'COPY pg_temp.pgveil_erasure (name, given, total, overrides) FROM STDIN'
 
 /** For restore.sh, which copies the secret in: the key of it, see hash.ts. */
 export const DERIVE_SQL = `UPDATE pg_temp.pgveil_erasure SET given = pg_catalog.encode(pg_temp.pgveil_hmac(
@@ -147,6 +147,9 @@ INSERT INTO pg_temp.pgveil_references
     SELECT 2147483647, s.key, s.value FROM pg_temp.pgveil_erasure e, pg_catalog.json_each_text(e.overrides::json) AS s
   ) AS said ORDER BY said.tbl, said.number DESC;
 DO $pgveil$ BEGIN
+  IF (SELECT e.total FROM pg_temp.pgveil_erasure e) IS DISTINCT FROM (SELECT pg_catalog.count(*) FROM pg_temp.pgveil_records) THEN
+    RAISE EXCEPTION 'the ledger of erasures did not arrive whole';
+  END IF;
   IF EXISTS (SELECT FROM pg_temp.pgveil_records r, pg_temp.pgveil_erasure e WHERE r.record::json ->> 'check' <>
     pg_catalog.encode(pg_temp.pgveil_hmac(e.key, pg_catalog.convert_to('pgveil erasure check', 'SQL_ASCII')), 'hex'))
   THEN

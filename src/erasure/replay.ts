@@ -129,8 +129,9 @@ async function withLedger<T>(
   try {
     await client.query(SETUP_SQL)
     await copyIn(client, COPY_RECORDS_SQL, Buffer.from(copyText(lines.toString('latin1'))))
+    const total = lines.toString('latin1').split('\n').length - 1
     const overrides = copyText(JSON.stringify(references))
-    const row = Buffer.from(`${name}\t${key.toString('hex')}\t${overrides}\n`)
+    const row = Buffer.from(`${name}\t${key.toString('hex')}\t${total}\t${overrides}\n`)
     await copyIn(client, COPY_KEY_SQL, row)
     row.fill(0)
     await client.query(READ_SQL)
@@ -182,7 +183,7 @@ function explain(error: unknown, records: readonly ErasureRecord[]): unknown {
       'refused',
       `rows of ${referring} refer to erased ones by the constraint ${constraint}, and nothing says what becomes of them`,
       {
-        hint: `write erasure: { references: { ${schema}.${table}: delete } } into pgveil.yaml, or null where the column may be empty`,
+        hint: `write erasure: { references: { ${schema}.${table}: delete } } into pgveil.yaml, or "null" where the column may be empty`,
         cause: error,
       },
     )

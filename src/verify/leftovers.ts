@@ -9,6 +9,9 @@ export const PREFIX = 'pgveil-scratch-'
 /** In it: the process that made the directory. */
 export const OWNER = 'owner'
 
+/** Milliseconds in which a directory gets its owner. */
+const GRACE = 60_000
+
 /**
  * Removes what runs have left that were killed together with the shell that watches over their server: that server, and
  * its directory.
@@ -25,7 +28,10 @@ export function removeLeftovers(parent: string, identity: Identity): string[] {
     const directory = join(parent, name)
     try {
       const stat = lstatSync(directory)
-      if (!stat.isDirectory() || !mine.has(stat.uid) || isAlive(ownerOf(directory))) continue
+      if (!stat.isDirectory() || !mine.has(stat.uid)) continue
+      const owner = firstNumber(join(directory, OWNER))
+      // One that is being made has no owner yet.
+      if (isAlive(owner) || (Number.isNaN(owner) && Date.now() - stat.ctimeMs < GRACE)) continue
       endServer(directory)
       rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
       removed.push(directory)
@@ -34,10 +40,6 @@ export function removeLeftovers(parent: string, identity: Identity): string[] {
     }
   }
   return removed
-}
-
-function ownerOf(directory: string): number {
-  return firstNumber(join(directory, OWNER))
 }
 
 function firstNumber(path: string): number {

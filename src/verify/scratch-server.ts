@@ -1,10 +1,9 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { Failure } from '../errors.ts'
 import { findBinaries, type Binaries } from './binaries.ts'
 import { own, serverIdentity, type Identity } from './identity.ts'
@@ -69,7 +68,12 @@ async function startOnce(request: ScratchRequest, identity: Identity): Promise<S
     await initialise(binaries, directory, password, identity)
     const { port, stop } = await launch(binaries, directory, identity)
     const url = `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`
-    return { url, version: binaries.version, stop }
+    const end = async (): Promise<void> => {
+      await stop()
+      // Its own user may not be the one who can remove it from where it lies.
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
+    }
+    return { url, version: binaries.version, stop: end }
   } catch (error) {
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 })
     throw error
@@ -89,21 +93,35 @@ async function initialise(
   writeFileSync(file, `${password}\n`, { mode: 0o600 })
   own(file, identity)
   const flags = ['-D', data, '-U', USER, '-E', 'UTF8', '--locale=C', '-N', '-A', 'scram-sha-256']
-  try {
-    await promisify(execFile)(join(bin, 'initdb'), [...flags, `--pwfile=${file}`], {
-      ...identity,
-      cwd: directory,
-      env: ENVIRONMENT,
-    })
-  } catch (cause) {
-    const { stderr } = cause as { stderr?: string }
-    throw new Failure('sink', `initdb failed: ${lastLine(stderr ?? '')}`, {
-      hint: 'is there room in the temporary directory? TMPDIR names another',
-      cause,
-    })
-  } finally {
-    rmSync(file, { force: true })
-  }
+  const command = [join(bin, 'initdb'), ...flags, `--pwfile=${file}`]
+  const warden = watched(directory, 'keep', command, identity)
+  let log = ''
+  warden.stderr?.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4096)))
+  const code = await new Promise<number | null>((resolve, reject) => {
+    warden.once('error', reject)
+    warden.once('close', resolve)
+  })
+  rmSync(file, { force: true })
+  if (code === 0) return
+  throw new Failure('sink', `initdb failed: ${lastLine(log)}`, {
+    hint: 'is there room in the temporary directory? TMPDIR names another',
+  })
+}
+
+/** Detached: Ctrl-C reaches this process only, which ends the program in its turn. */
+function watched(
+  directory: string,
+  keep: 'keep' | 'drop',
+  command: readonly string[],
+  identity: Identity,
+): ChildProcess {
+  return spawn('/bin/sh', ['-c', WARDEN, 'pgveil scratch', directory, keep, ...command], {
+    ...identity,
+    cwd: directory,
+    detached: true,
+    env: ENVIRONMENT,
+    stdio: ['pipe', 'ignore', 'pipe'],
+  })
 }
 
 /** Nothing has to survive a crash, and nothing of what is in the rows may come into a log. */
@@ -140,14 +158,7 @@ async function launch(
   const port = await freePort()
   const settings = serverSettings(major, directory, port)
   const command = [join(bin, 'postgres'), '-D', join(directory, 'data'), ...settings]
-  // Detached: Ctrl-C reaches this process only, which ends the server in its turn.
-  const warden = spawn('/bin/sh', ['-c', WARDEN, 'pgveil scratch', directory, ...command], {
-    ...identity,
-    cwd: directory,
-    detached: true,
-    env: ENVIRONMENT,
-    stdio: ['pipe', 'ignore', 'pipe'],
-  })
+  const warden = watched(directory, 'drop', command, identity)
   const ended = new Promise<void>((resolve) => warden.once('exit', () => resolve()))
   await ready(warden)
   // It must not keep a run alive that is over, and nobody reads on.

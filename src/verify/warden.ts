@@ -1,17 +1,19 @@
 /**
- * The shell between this process and its server. Its standard input is a pipe that closes when this process ends,
- * however it ends; then it stops the server. When the server is gone, for whatever reason, the directory goes.
+ * The shell between this process and a program that works on a directory. Its standard input is a pipe that closes when
+ * this process ends, however it ends; then it ends the program. When that is gone, for whatever reason, the directory
+ * goes; with `keep`, only where it failed.
  */
 export const WARDEN = `
-directory=$1; shift
+directory=$1; keep=$2; shift 2
 exec 3<&0
 "$@" </dev/null 3<&- &
-server=$!
-{ read -r _ <&3; kill -INT $server; sleep 10; kill -QUIT $server; sleep 10; kill -KILL $server; } >/dev/null 2>&1 &
+program=$!
+{ read -r _ <&3; kill -INT $program; sleep 10; kill -QUIT $program; sleep 10; kill -KILL $program; } >/dev/null 2>&1 &
 watcher=$!
-wait $server
+wait $program
 code=$?
 kill $watcher 2>/dev/null
+[ "$code$keep" = 0keep ] && exit 0
 for _ in 1 2 3 4 5; do rm -rf "$directory" 2>/dev/null && break; sleep 0.2; done
 exit $code
 `

@@ -46,8 +46,6 @@ const TALKATIVE = {
   log_error_verbosity: 'verbose',
   log_temp_files: 0,
   work_mem: '64kB',
-  // canaries of a database that the backups are of would be replicated: structure has to stay behind
-  max_connections: 60,
 }
 
 let source: Server
@@ -183,7 +181,11 @@ describe('the copy is that of the source', () => {
   test.each(['relay', 'same'] as const)('every type, %s, also to a newer server', async (way) => {
     const name = `every_type_${way}`
     const types = await seal(name, loadEveryType, old)
-    await execute(target.url, 'DROP ROLE IF EXISTS every_type_reader', 'CREATE ROLE every_type_reader')
+    await execute(
+      target.url,
+      'DROP ROLE IF EXISTS every_type_reader',
+      'CREATE ROLE every_type_reader',
+    )
     const rules = writeRules(await keepEverything(databaseUrl(old, name), way))
     await succeeds(copyFromBackup({ ...types, to: name, rules }))
     const foreign = /^(column|relation) shapes\.foreign_file/
@@ -250,7 +252,7 @@ describe('what is refused leaves nothing behind', () => {
       name: 'a mask that makes two rows one',
       rules: SHOP_RULES.replace('mail: internet.email', 'mail: { mask: fixed, value: x }'),
       code: 16,
-      said: /public\.person\.mail: fixed may give two rows one value/,
+      said: /public\.person\.mail: the mask cannot keep distinct values distinct/,
     },
     {
       name: 'a fixed value that its type does not take',
@@ -311,7 +313,7 @@ describe('what is refused leaves nothing behind', () => {
   ])('%s', async (flag, value) => {
     expect(await attempt(SHOP_RULES, { args: [flag, value] })).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/and --from-backup do not go together/) as string,
+      stderr: expect.stringMatching(/and --from-backup do not go together/) as unknown,
     })
   })
 
@@ -324,7 +326,10 @@ describe('what is refused leaves nothing behind', () => {
   test('the plan alone: columns, jobs, rows of the manifest', async () => {
     const { code, stdout } = await attempt(SHOP_RULES, { args: ['--dry-run', '--json'] })
     expect(code).toBe(0)
-    const events = stdout.trim().split('\n').map((line) => JSON.parse(line) as object)
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
     expect(events).toContainEqual(
       expect.objectContaining({
         event: 'plan',
@@ -343,7 +348,7 @@ describe('what is refused leaves nothing behind', () => {
                 treatment: 'internet.email',
                 domain: 'internet.email',
                 follows: 'public.person.mail',
-                proof: expect.any(String) as string,
+                proof: expect.any(String) as unknown,
               },
             ]) as unknown,
           }),
@@ -373,6 +378,7 @@ describe('original values', () => {
   const searcher = new Searcher(NEEDLES)
   let canaries: Sealed
   let logSearched = 0
+  let failing = 0
 
   beforeAll(async () => {
     canaries = await seal('canaries', (url) => execute(url, canarySql(6_000)))
@@ -385,7 +391,7 @@ describe('original values', () => {
     return startWatched(
       argumentsOf({ ...canaries, to: 'canaries', ...request, rules }),
       directory,
-      ENV,
+      { ...ENV, XDG_STATE_HOME: join(directory, 'state') },
     )
   }
 
@@ -434,7 +440,15 @@ describe('original values', () => {
     export const nothing = (value) => value.endsWith('3000') ? null : 'x'
     export function fail(value) { throw new Error('cannot mask ' + value) }`
 
-  test.each([
+  const DATA_FAILURES: {
+    name: string
+    sql: string
+    person: string
+    /** Rules in the place of one for letter. */
+    letter?: string
+    code: number
+    said: RegExp
+  }[] = [
     {
       name: 'a text in a column of numbers',
       sql: 'ALTER TABLE person ADD badge int; UPDATE person SET badge = 209381746',
@@ -452,41 +466,50 @@ describe('original values', () => {
     },
     {
       name: 'a check that masked values violate',
-      sql: `ALTER TABLE person ADD tag text DEFAULT '${MAGIC}' CHECK (tag LIKE '${MAGIC}%')`,
-      person: '    tag: person.fullName',
+      sql: `ALTER TABLE person ADD tag text CHECK (length(tag) = ${MAGIC.length});
+            UPDATE person SET tag = '${MAGIC}'`,
+      person: '    tag: hash',
       code: 12,
       said: /cannot write public\.person: a row violates a check \(SQLSTATE 23514/,
     },
     {
       name: 'two values that differ in case alone, under a unique index',
-      sql: `UPDATE person SET mail = '${MAGIC.toUpperCase()}2@kanari.hu' WHERE id = 3000;
-            ALTER TABLE letter DROP CONSTRAINT letter_person_mail_fkey`,
+      sql: `ALTER TABLE letter DROP CONSTRAINT letter_person_mail_fkey;
+            UPDATE person SET mail = '${MAGIC.toUpperCase()}2@kanari.hu' WHERE id = 3000`,
       person: '',
+      letter: '    subject: text.scramble\n    person_mail: internet.email',
       code: 12,
       said: /two rows with one key under a unique constraint \(SQLSTATE 23505/,
     },
     {
       name: 'a function of the user that fails on a value',
-      sql: `ALTER TABLE person ADD tag text DEFAULT '${MAGIC}'`,
+      sql: `ALTER TABLE person ADD tag text; UPDATE person SET tag = '${MAGIC}'`,
       person: `    tag: { function: '{functions}#fail' }`,
       code: 10,
       said: /the function \S+#fail failed on a value/,
     },
-  ])('a copy that fails inside the data: $name', async ({ sql, person, code, said }) => {
-    const functions = join(directory, 'functions.mjs')
-    writeFileSync(functions, FUNCTIONS)
-    const name = `failing_${code}_${said.source.length}`
-    await execute(source.url, `CREATE DATABASE ${name} TEMPLATE canaries`)
-    const url = databaseUrl(source, name)
-    await execute(url, 'ALTER TABLE letter DROP CONSTRAINT IF EXISTS letter_person_mail_fkey', sql.replace(/ALTER TABLE letter DROP.*$/s, 'SELECT 1'))
-    const broken = await sealAs(name, url)
-    const there = await databases()
-    const text = canaryRules({ person: person.replace('{functions}', functions) })
-    const result = await ends(start({ ...broken, text }))
-    expect(result.stderr).toMatch(said)
-    expect(result.code).toBe(code)
-    expect(await databases()).toEqual(there)
-  })
+  ]
+  test.each(DATA_FAILURES)(
+    'a copy that fails inside the data: $name',
+    async ({ sql, person, letter, code, said }) => {
+      const functions = join(directory, 'functions.mjs')
+      writeFileSync(functions, FUNCTIONS)
+      const name = `failing_${++failing}`
+      await execute(source.url, `CREATE DATABASE ${name} TEMPLATE canaries`)
+      const url = databaseUrl(source, name)
+      await execute(url, sql)
+      const broken = await sealAs(name, url)
+      const there = await databases()
+      const text = canaryRules({ person: person.replace('{functions}', functions) }).replace(
+        '    subject: text.scramble',
+        letter ?? '    subject: text.scramble',
+      )
+      const result = await ends(start({ ...broken, text }))
+      expect(result.stderr).toMatch(said)
+      expect(result.code).toBe(code)
+      expect(await databases()).toEqual(there)
+    },
+  )
 
   test('a segment of one table in the place of another’s', async () => {
     const store = join(directory, 'swapped')

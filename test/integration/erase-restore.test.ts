@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   cpSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -9,7 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPostgres } from '../../scripts/embedded-postgres.mjs'
 import {
@@ -278,27 +279,22 @@ test('of records that are made at the same time none is lost', async () => {
   expect(records.map(({ column }) => column).toSorted()).toEqual(['a', 'b', 'c'])
 })
 
+/** A file with the half of a side; the same in all copies of a backup. */
+async function halfOf(directory: string, side: 'operations' | 'offline'): Promise<string> {
+  const half = path(`half-${basename(directory)}-${side}`)
+  if (existsSync(half)) return half
+  const envelope = join(directory, 'envelopes', `${side}.asc`)
+  const args = ['--key', keys[side].privateKey, '--envelope', envelope, '--output', half]
+  const { code, stderr } = await runPgveil(['unlock', 'answer', ...args])
+  if (code !== 0) throw new Error(stderr)
+  return half
+}
+
 /** restore.sh of a backup, with halves from files. */
 async function restoreSh(directory: string, args: string[]): Promise<RunResult & { name: string }> {
   const halves: string[] = []
   for (const side of ['operations', 'offline'] as const) {
-    const half = path(`half-${++databases}`)
-    const envelope = join(directory, 'envelopes', `${side}.asc`)
-    const key = keys[side].privateKey
-    succeeded({
-      ...(await runPgveil([
-        'unlock',
-        'answer',
-        '--key',
-        key,
-        '--envelope',
-        envelope,
-        '--output',
-        half,
-      ])),
-      events: [],
-    })
-    halves.push('--half', `${side}=${half}`)
+    halves.push('--half', `${side}=${await halfOf(directory, side)}`)
   }
   const name = `by_hand_${++databases}`
   const env = {

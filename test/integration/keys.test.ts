@@ -51,7 +51,7 @@ describe('keys init', () => {
       for (const passphrase of PASSPHRASES) expect(out).not.toContain(passphrase)
       const names = await readdir(own.file('k'))
       expect(names.toSorted()).toEqual(
-        ['ops', 'safe', 'signer', 'verifier'].flatMap((name) => [
+        ['ops', 'safe', 'signer', 'verdicts', 'verifier'].flatMap((name) => [
           `${name}.private.asc`,
           `${name}.public.asc`,
         ]),

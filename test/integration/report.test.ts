@@ -7,6 +7,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   truncateSync,
   writeFileSync,
@@ -68,6 +69,10 @@ beforeAll(async () => {
   const second = labelOf(await runBackup({ config }))
   labels = [first, second]
   made = Date.now()
+  // Where reports are made they have no business.
+  mkdirSync(join(directory, 'safe'))
+  for (const name of ['operations', 'offline', 'verifier'] as const)
+    renameSync(keys[name].privateKey, join(directory, 'safe', `${name}.private.asc`))
   ;({ run } = await import('../../src/cli.ts'))
 })
 
@@ -303,6 +308,21 @@ describe('a day', () => {
     expect(nowhere.code).toBe(0)
     expect(nowhere.report.standing).toBe('bad')
     expect(nowhere.report.reason).toMatch(/^nothing is known of the backups: .*nowhere/)
+  })
+
+  test('wants attention where a custodian’s private key lies beside the public ones', async () => {
+    const { store, file } = await fresh()
+    await judge(store, labels[1], 'pass')
+    const lying = join(directory, 'keys', 'found.asc')
+    cpSync(join(directory, 'safe', 'offline.private.asc'), lying)
+    try {
+      const { report: day } = await report(store, [], 1, file)
+      expect(day.problems.find(({ check }) => check === 'keys')?.message).toMatch(
+        /found\.asc holds the PRIVATE key [0-9A-F]{40} of offline/,
+      )
+    } finally {
+      rmSync(lying)
+    }
   })
 
   test('tells what dead runs have left, after the time of grace', async () => {

@@ -114,6 +114,7 @@ async function feed(
   const digest = new LineRows(tableDigestKey(digestKey, of))
   const name = `${label}/${object.name}`
   let bytes = 0
+  let draining: Promise<void> | undefined
   const ticker = setInterval(() => onProgress({ rows: digest.rows, bytes }), 200)
   try {
     // Nothing but `read` is asked of it.
@@ -122,7 +123,12 @@ async function feed(
       bytes += block.length
       digest.take(block)
       rows.take(block)
-      return writer.ready() ? undefined : drained(writer, copyIn)
+      if (writer.ready()) return undefined
+      // Several blocks may come before anybody waits: there is one promise for all of them.
+      draining ??= drained(writer, copyIn).then(() => {
+        draining = undefined
+      })
+      return draining
     })
   } catch (error) {
     throw inBackup(error, name)

@@ -3,6 +3,7 @@ import { objectOf } from '../../backup/manifest.ts'
 import { readSealedWhole } from '../../backup/object-reader.ts'
 import type { OpenOptions } from '../../backup/restore-open.ts'
 import { openSecret } from '../../backup/unlock.ts'
+import type { Erasures } from '../../erasure/replay.ts'
 import type { Run } from '../../jobs/run.ts'
 import type { QualifiedName } from '../../postgres/identifiers.ts'
 import { nameOf } from '../../postgres/statement-names.ts'
@@ -12,6 +13,7 @@ import { planStructure } from '../../sink/structure-plan.ts'
 import { findLiterals, type Literal } from '../../source/literals.ts'
 import { openStore } from '../../store/open.ts'
 import type { Structure } from '../structure.ts'
+import { openLedger, type ErasureOptions } from './erasures.ts'
 
 /** A backup that is open, and what of its structure goes into a masked copy. */
 export interface OpenedBackup {
@@ -20,22 +22,28 @@ export interface OpenedBackup {
   structure: Structure
   /** Foreign tables of the source, which stay behind. */
   foreign: QualifiedName[]
+  /** Persons who must not come back. */
+  erasures: Erasures | undefined
 }
 
 /**
  * Finds a backup, checks signature, envelopes, presence and sizes, opens it, and reads its structure; the store is
  * closed again. Roles and settings stay sealed.
  *
- * @returns the secret is the caller's to wipe
+ * @returns the secret, and the key of the erasures, are the caller's to wipe
  * @throws Failure `usage`, `integrity`, `key`, `store`
  */
-export async function openForCopy(options: OpenOptions, run: Run): Promise<OpenedBackup> {
+export async function openForCopy(
+  options: OpenOptions & ErasureOptions,
+  run: Run,
+): Promise<OpenedBackup> {
   const { label, name, signers, opening } = options
   const store = await openStore(options.store)
   try {
     const backup = await findBackup(store, signers, { label, name })
     const { manifest } = backup
     run.note(`${backup.label}: signed by ${backup.signedBy}, number ${manifest.sequence}`)
+    const erasures = await openLedger(options, store, backup)
     const secret = await openSecret(store, backup, opening)
     const passphrase = passphraseOf(secret)
     const { signal } = run
@@ -52,7 +60,7 @@ export async function openForCopy(options: OpenOptions, run: Run): Promise<Opene
         (statement) => literals.push(...findLiterals(statement)),
         'masked',
       )
-      return { backup, secret, structure: { plan, literals }, foreign }
+      return { backup, secret, structure: { plan, literals }, foreign, erasures }
     } finally {
       passphrase.fill(0)
     }

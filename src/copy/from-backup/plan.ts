@@ -78,8 +78,8 @@ export function databaseForm({ source }: Manifest) {
   }
 }
 
-/** Most rows that a heap page of 8 KiB can hold: bounds by pages then are those of the manifest's rows. */
-const ROWS_PER_PAGE = 291
+/** Bytes of a page, as almost every server has them. */
+const PAGE = 8192
 
 /** The catalog of the empty structure, with the rows and sizes that the source had. */
 function describe(
@@ -96,10 +96,11 @@ function describe(
         { hint: 'does the table belong to an extension that has another version there?' },
       )
     }
+    // About what the heap had on the source: masks then take the bounds that they have in a copy of it. What an empty
+    // table takes is no heap.
+    table.pages = Math.ceil(Math.max(0, held.bytes - table.bytes) / PAGE)
     table.bytes = held.bytes
     table.estimatedRows = held.rows
-    table.pages = Math.ceil(held.rows / ROWS_PER_PAGE)
-    table.isHeap = true
   }
   // Rules may name them, though their rows are another server's.
   const tables = [...catalog.tables, ...foreign.map(foreignTable)]

@@ -3,8 +3,10 @@ import type { ManifestObject } from '../../backup/manifest.ts'
 import { Failure } from '../../errors.ts'
 import type { Store } from '../../store/store.ts'
 
-/** Bytes that are digested, and handed on, at a time. */
+/** Bytes that are digested at a time. */
 const PIECE = 1024 * 1024
+/** Bytes that are handed on at a time: what compresses well grows by a thousand. */
+const SLICE = 64 * 1024
 
 /**
  * A store whose objects prove to be the manifest's before a byte of them is handed on.
@@ -41,15 +43,19 @@ async function* provenBytes(
   if (whole.digest('hex') !== sha256)
     throw new Failure('integrity', 'was changed: its SHA-256 is another')
   if (digests.length < 2) {
-    yield last
+    yield* slices(last)
     return
   }
   let number = 0
   for await (const piece of inPieces(read())) {
     if (!digests[number++]?.equals(digestOf(piece)))
       throw new Failure('integrity', 'was changed while it was read')
-    yield piece
+    yield* slices(piece)
   }
+}
+
+function* slices(piece: Buffer): Generator<Buffer> {
+  for (let at = 0; at < piece.length; at += SLICE) yield piece.subarray(at, at + SLICE)
 }
 
 function digestOf(piece: Buffer): Buffer {

@@ -17,6 +17,7 @@ import type { CopyOptions } from '../options.ts'
 import { planEvent } from '../plan-event.ts'
 import { copyRows } from '../rows.ts'
 import { CopyTarget } from '../target.ts'
+import { checkErasures, eraseAgain, type ErasureOptions } from './erasures.ts'
 import type { SealedJob } from './job.ts'
 import { planSealedJobs } from './jobs.ts'
 import { copySealedLargeObjects } from './large-objects.ts'
@@ -25,7 +26,8 @@ import { databaseForm, planFromBackup } from './plan.ts'
 import type { SealedSetup } from './worker.ts'
 
 /** What a masked copy is made from, to and by, where it is made from a backup. */
-export interface BackupCopyOptions extends Omit<CopyOptions, 'source' | 'pgDump'>, OpenOptions {}
+export interface BackupCopyOptions
+  extends Omit<CopyOptions, 'source' | 'pgDump'>, OpenOptions, ErasureOptions {}
 
 /**
  * Does everything of a copy from a backup that comes before the first row: emits the plan. The structure is made on the
@@ -77,8 +79,13 @@ async function withBackup<T>(
   } finally {
     await run.end()
     await target.close()
-    await opening?.then(({ secret }) => wipe(secret)).catch(() => {})
+    await opening?.then(forget).catch(() => {})
   }
+}
+
+function forget({ secret, erasures }: OpenedBackup): void {
+  wipe(secret)
+  erasures?.key.fill(0)
 }
 
 async function copyOpened(
@@ -104,9 +111,16 @@ async function copyOpened(
   const tables = await run.phase('rows', () =>
     copyEverything(options, opened, plans, { sessions, target, run }),
   )
-  const { label } = manifest
   const views = viewsOf(opened)
-  return finishCopy({ source: label, structure, plans, views, sessions, jobs, tables }, target, run)
+  const { erasures } = opened
+  return finishCopy(
+    {
+      ...{ source: manifest.label, structure, plans, views, sessions, jobs, tables },
+      ...(erasures && { afterConstraints: () => eraseAgain(erasures, sessions, views, run) }),
+    },
+    target,
+    run,
+  )
 }
 
 /** Materialised views, but for those that read foreign tables and stay behind with them. */
@@ -137,6 +151,8 @@ async function preflight(
     )
   }
   const plans = await planFromBackup(opened, options, target, run)
+  const { backup, erasures, structure } = opened
+  if (erasures) checkErasures(erasures, plans, backup, structure.plan)
   run.emit(
     planEvent(plans, planSealedJobs(manifest, plans), {
       source: label,

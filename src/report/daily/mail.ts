@@ -15,7 +15,8 @@ export function dailyLetter(report: DailyReport): { subject: string; text: strin
     `${STANDING_WORDS[standing].toUpperCase()}: ${subjectOf(report)}: ${why}`,
   )
   return {
-    subject: subject.length <= LONGEST_SUBJECT ? subject : `${subject.slice(0, LONGEST_SUBJECT)}…`,
+    subject:
+      subject.length <= LONGEST_SUBJECT ? subject : `${subject.slice(0, LONGEST_SUBJECT)}...`,
     text: dailyText(report),
     html: dailyHtml(report),
   }

@@ -18,6 +18,7 @@ function facts(more: Partial<Judgeable> = {}): Judgeable {
     noVerdicts: undefined,
     vanished: undefined,
     keyProblems: [],
+    keyWarnings: [],
     graceHours: 48,
     ...more,
   }
@@ -215,6 +216,14 @@ describe('keys', () => {
     expect(keyed(operations, broken(signer))[0]).toBe('bad')
     expect(keyed(operations, broken(verdicts))[0]).toBe('bad')
     expect(keyed(operations, broken({ ...signer, role: 'signing key' }))[0]).toBe('attention')
+  })
+
+  test('of a custodian that lie on this machine want attention', () => {
+    const keyWarnings = [
+      'a.asc holds the PRIVATE key A of offline: take it off this machine',
+      'more',
+    ]
+    expect(judge('keys', { keyWarnings })).toEqual(['attention', keyWarnings[0]])
   })
 
   test('on both sides are found though each is good', () => {
