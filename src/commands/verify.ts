@@ -83,6 +83,7 @@ async function verify(args: Args, context: Context): Promise<void> {
       tool,
       env: io.env,
       state: operations.state,
+      ...(operations.erasure && { erasure: operations.erasure }),
       everyHours: operations.report.everyHours,
       signers: await loadSigners(backup),
       verify: {

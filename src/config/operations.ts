@@ -121,7 +121,13 @@ const REPORT = z.strictObject({
 
 const ERASURE = z.strictObject({
   secret: SECRET,
-  references: z.record(z.string(), z.enum(['delete', 'null'])).optional(),
+  references: z
+    .record(
+      z.string(),
+      // A bare null is what YAML makes of the word.
+      z.preprocess((value) => value ?? 'null', z.enum(['delete', 'null'])),
+    )
+    .optional(),
 })
 
 const DAYS = z.int().min(1, 'expected 1 day or more').max(36_500, 'expected fewer days')

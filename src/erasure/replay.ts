@@ -101,12 +101,22 @@ export async function replayErasures(
       )
     }
     if (rows.length === 0) return rows
-    for (const view of views)
-      await client.query(`REFRESH MATERIALIZED VIEW ${quoteQualified(view)}`)
-    const tables = [...rows.map(({ table }) => table), ...views.map(quoteQualified)]
+    const filled = await whichFilled(client, views)
+    for (const view of filled) await client.query(`REFRESH MATERIALIZED VIEW ${view}`)
+    const tables = [...rows.map(({ table }) => table), ...filled]
     for (const table of tables) await client.query(`VACUUM (ANALYZE) ${table}`)
     return rows
   })
+}
+
+/** A view that could not be filled holds nobody. */
+async function whichFilled(client: pg.Client, views: readonly QualifiedName[]): Promise<string[]> {
+  const { rows } = await client.query<QualifiedName>(
+    `SELECT n.nspname AS schema, c.relname AS name FROM pg_catalog.pg_class c
+     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'm' AND c.relispopulated`,
+  )
+  const filled = new Set(rows.map(quoteQualified))
+  return views.map(quoteQualified).filter((view) => filled.has(view))
 }
 
 /**

@@ -34,8 +34,9 @@ export function verifyText(event: VerdictEvent, style: Style): string {
   rows.forEach((row, i) => {
     lines.push(row)
     for (const { severity, message } of steps[i]?.findings ?? []) {
-      const paint = severity === 'failure' ? style.red : style.yellow
-      lines.push(`  ${paint(`${severity}:`)} ${visible(message)}`)
+      const head = `${severity}:`
+      const shown = severity === 'failure' ? style.red(head) : style.yellow(head)
+      lines.push(`  ${shown} ${visible(message)}`)
     }
   })
   lines.push('', ...factsOf(event))

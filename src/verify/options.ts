@@ -1,5 +1,5 @@
 import type { Opening } from '../backup/unlock.ts'
-import type { VerifySettings } from '../config/operations.ts'
+import type { ErasureSettings, VerifySettings } from '../config/operations.ts'
 import type { StoreSettings } from '../config/store.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 
@@ -9,9 +9,11 @@ export interface VerifyOptions {
   signers: PublicKeyFile[]
   /** Keys, rules, server and programs. */
   verify: VerifySettings
+  /** Finds persons who were erased, where there are any. */
+  erasure?: ErasureSettings
   /** Hours in which a backup is expected. */
   everyHours: number
-  /** Directory for logs. */
+  /** Directory for logs, and for what pgveil remembers. */
   state: string
   /** `host:port`, `host:port/database` or system identifiers that are never a scratch. */
   production: string[]

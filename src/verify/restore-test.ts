@@ -102,7 +102,10 @@ class RestoreTest {
     if (isRestored) {
       await this.#request.options.beforeChecks?.(restored.url)
       await this.#step('compare', (record) => restored.compare(record))
-      const isWell = await this.#step('health', (record) => restored.checkHealth(record))
+      const isWell = await this.#step('health', async (record) => {
+        await restored.checkHealth(record)
+        await restored.erase(record)
+      })
       if (isWell) this.#recoverySeconds = (performance.now() - began) / 1000
       await this.#askUser(backup)
     }
@@ -237,8 +240,8 @@ function freeTime(time: Date, files: Files): string {
 }
 
 /** Names of environment variables that are not for commands. */
-function secretNames({ verify }: VerifyOptions): string[] {
-  return [verify.keyPassphrase, verify.signingPassphrase].flatMap((secret) =>
+function secretNames({ verify, erasure }: VerifyOptions): string[] {
+  return [verify.keyPassphrase, verify.signingPassphrase, erasure?.secret].flatMap((secret) =>
     secret && 'env' in secret ? [secret.env] : [],
   )
 }

@@ -4,6 +4,7 @@ import { buildRestored, finishRestored, type Built } from '../backup/restore.ts'
 import { RestoreTarget } from '../backup/restore-target.ts'
 import type { Opening } from '../backup/unlock.ts'
 import { envelopeName } from '../backup/envelopes.ts'
+import { assertErased, openErasures, replayErasures, type Erasures } from '../erasure/replay.ts'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
 import { serverFailure, type Endpoint } from '../postgres/connect.ts'
@@ -12,7 +13,7 @@ import { openMaintenance } from '../sink/building.ts'
 import { readCatalog } from '../source/catalog.ts'
 import { openStore } from '../store/open.ts'
 import { Checker } from './checker.ts'
-import { compareRows } from './compare-rows.ts'
+import { compareRows, readMovingTrees } from './compare-rows.ts'
 import { compareRest } from './compare-structure.ts'
 import { checkHealth } from './health.ts'
 import type { VerifyOptions } from './options.ts'
@@ -29,6 +30,7 @@ export class Restored {
   #opened: OpenedBackup | undefined
   #built: Built | undefined
   #checker: Checker | undefined
+  #erasures: Erasures | undefined
 
   constructor({ options, opening }: { options: VerifyOptions; opening: Opening }, run: Run) {
     this.#options = options
@@ -66,26 +68,20 @@ export class Restored {
    */
   async restore(record: StepRecord, backup: Backup): Promise<void> {
     const run = this.#run
-    const { verify, production, env, jobs, store } = this.#options
-    const { server, bin } = verify
+    const { verify, jobs, store } = this.#options
     const { manifest } = backup
     this.#requireEnvelope(backup)
-    const note = (message: string) => record.note(message)
-    this.#scratch = await openScratch({ server, bin, env }, manifest, note)
-    record.note(`restoring on PostgreSQL ${this.#scratch.version}`)
-    const url = this.#scratch.url
-    const options = { target: url, production, keepPrevious: false, only: [], resume: false }
-    const target = new RestoreTarget(options, run)
-    this.#target = target
-    target.refuse()
-    const from = await openStore(store)
-    run.onEnd(() => from.close())
-    const opened = await openFound(from, backup, this.#opening, run.signal)
-    this.#opened = withoutSubscriptions(opened)
-    if (server === undefined) await createSuperusers(target.endpoint, this.#opened)
+    // Side by side: neither needs much of the other's time.
+    const [started, unsealed] = await Promise.allSettled([
+      this.#start(record, backup),
+      this.#open(backup),
+    ])
+    for (const one of [started, unsealed]) if (one.status === 'rejected') throw one.reason
+    const { target, opened } = this.#ready
+    if (verify.server === undefined) await createSuperusers(target.endpoint, opened)
     await run.phase('preflight', () => target.preflight(manifest))
     const chosen = manifest.tables
-    const request = { jobs, store, opened: this.#opened, target, run, chosen }
+    const request = { jobs, store, opened, target, run, chosen }
     const built = await buildRestored(request)
     this.#built = built
     await run.phase('checks', () => finishRestored(built))
@@ -96,6 +92,38 @@ export class Restored {
     record.note(
       `${this.rows} rows of ${chosen.length} tables restored in ${run.seconds.toFixed(1)} s`,
     )
+  }
+
+  async #start(record: StepRecord, { manifest }: Backup): Promise<void> {
+    const run = this.#run
+    const { verify, production, env } = this.#options
+    const { server, bin } = verify
+    const note = (message: string) => record.note(message)
+    this.#scratch = await openScratch({ server, bin, env }, manifest, note)
+    // A run that was stopped meanwhile has closed this already.
+    run.onEnd(() => this.close())
+    record.note(`restoring on PostgreSQL ${this.#scratch.version}`)
+    const { url } = this.#scratch
+    const options = { target: url, production, keepPrevious: false, only: [], resume: false }
+    this.#target = new RestoreTarget(options, run)
+    this.#target.refuse()
+  }
+
+  /** Its secret, its SQL, and who is not to come back. */
+  async #open(backup: Backup): Promise<void> {
+    const run = this.#run
+    const { signers, state, env, erasure: settings, store } = this.#options
+    const from = await openStore(store)
+    run.onEnd(() => from.close())
+    const opened = await openFound(from, backup, this.#opening, run.signal)
+    this.#opened = withoutSubscriptions(opened)
+    const { manifest } = backup
+    this.#erasures = await openErasures({ store: from, signers, manifest, settings, env, state })
+  }
+
+  get #ready() {
+    if (!this.#opened || !this.#target) throw new Error('nothing is opened')
+    return { opened: this.#opened, target: this.#target }
   }
 
   /** Says more than that no key fits. */
@@ -120,7 +148,8 @@ export class Restored {
       const catalog = await readCatalog(client).catch((error: unknown) => {
         throw serverFailure('sink', 'read the restored database', error)
       })
-      await compareRows(record, manifest, catalog, checker)
+      const moving = await readMovingTrees(client)
+      await compareRows(record, manifest, { catalog, moving }, checker)
       const { secret, plan } = opened
       const { warnings } = this.#run
       const request = { manifest, secret, plan, catalog, major: target.major, warnings }
@@ -143,9 +172,25 @@ export class Restored {
     })
   }
 
+  /** Removes persons who were erased, as a recovery would, and looks whether they are gone. */
+  async erase(record: StepRecord): Promise<void> {
+    const erasures = this.#erasures
+    if (!erasures) return
+    const { built, opened } = this.#parts
+    const warn = (_code: string, message: string) => record.warn(message)
+    const { views } = opened.backup.manifest
+    await built.sessions.use(async (client) => {
+      const tables = await replayErasures(client, erasures, { views, warn })
+      const deleted = tables.reduce((sum, table) => sum + table.deleted, 0)
+      const persons = await assertErased(client, erasures)
+      record.checks += persons
+      record.note(`${persons} erased persons are absent, ${deleted} rows of theirs were removed`)
+    })
+  }
+
   get #parts() {
-    if (!this.#opened || !this.#built || !this.#target) throw new Error('nothing is restored')
-    return { opened: this.#opened, built: this.#built, target: this.#target }
+    if (!this.#built) throw new Error('nothing is restored')
+    return { ...this.#ready, built: this.#built }
   }
 
   /** Removes what was restored, and the server where it is this test's own. */
@@ -153,6 +198,7 @@ export class Restored {
     await this.#checker?.close()
     await this.#built?.sessions.close()
     if (this.#opened) wipe(this.#opened.secret)
+    this.#erasures?.key.fill(0)
     const target = this.#target
     this.#target = undefined
     if (target) {

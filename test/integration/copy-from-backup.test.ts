@@ -89,7 +89,14 @@ async function seal(
 async function sealAs(name: string, url: string): Promise<Sealed> {
   const place = mkdtempSync(join(directory, `${name}-`))
   const store = join(place, 'store')
-  const config = await writeConfig(place, { keys, source: url, store })
+  writeFileSync(join(place, 'erasure.secret'), 'a secret of the ledger of erasures\n', {
+    mode: 0o600,
+  })
+  const rest = {
+    state: join(place, 'state'),
+    erasure: { secret: { file: join(place, 'erasure.secret') } },
+  }
+  const config = await writeConfig(place, { keys, source: url, store, rest })
   return { config, store, label: labelOf(await runBackup({ config, timeout: 120_000 })) }
 }
 
@@ -371,6 +378,41 @@ describe('what is refused leaves nothing behind', () => {
     )
     expect(row).toEqual({ persons: 500, visits: 0, kept: 0 })
     await execute(target.url, 'DROP DATABASE shop')
+  })
+})
+
+describe('persons who were erased since', () => {
+  const VISITS = SHOP_RULES.replace('keep: [id, page]', 'mail: internet.email, keep: [id, page]')
+
+  async function erase({ config }: Sealed, column: string, value: string): Promise<void> {
+    const values = join(directory, 'values')
+    writeFileSync(values, `${value}\n`)
+    const args = ['--table', 'public.person', '--column', column, '--values-file', values]
+    const result = await runPgveil(['erase', 'record', '--config', config, ...args])
+    if (result.code !== 0) throw new Error(result.stderr)
+  }
+
+  test('do not come back in a copy; where they cannot be found, there is none', async () => {
+    const shop = await seal('erased', (url) =>
+      execute(url, SHOP, 'ALTER TABLE visit DROP CONSTRAINT visit_mail_fkey'),
+    )
+    const rules = writeRules(VISITS)
+    await erase(shop, 'id', '7')
+    await succeeds(copyFromBackup({ ...shop, to: 'erased', rules }))
+    const found = await query<{ persons: number; seven: number }>(
+      databaseUrl(target, 'erased'),
+      'SELECT count(*)::int AS persons, count(*) FILTER (WHERE id = 7)::int AS seven FROM person',
+    )
+    expect(found).toEqual([{ persons: 499, seven: 0 }])
+
+    const there = await databases()
+    await erase(shop, 'mail', 'p8@x.hu')
+    const refused = await copyFromBackup({ ...shop, to: 'erased', rules })
+    expect(refused.code).toBe(16)
+    expect(refused.stderr).toMatch(
+      /public\.person\.mail is masked, but persons who were erased are known by it/,
+    )
+    expect(await databases()).toEqual(there)
   })
 })
 

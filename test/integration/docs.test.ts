@@ -26,8 +26,13 @@ const LABEL = '20261122T020000Z-crm'
 
 /** Every command, as it is called. */
 const COMMANDS =
-  `copy, backup, list, restore, rules check, rules schema, masks, keys init, keys check, keys drill,
-  keys rewrap, unlock request, unlock answer`.split(/,\s+/)
+  `copy, backup, list, restore, verify, report, prune, nightly, erase record, erase list, audit verify, audit show,
+  rules check, rules schema, masks, keys init, keys check, keys drill, keys rewrap, unlock request,
+  unlock answer`.split(/,\s+/)
+/** Those that have commands below them. */
+const GROUPS = [
+  ...new Set(COMMANDS.filter((name) => name.includes(' ')).map((name) => name.split(' ')[0])),
+]
 
 /** Where a program is; undefined: it is not here. */
 function find(program: string): string | undefined {
@@ -159,15 +164,18 @@ describe('lists are complete', () => {
   test('the pages have the warnings, each on the page of its command', () => {
     const sectionOf = (page: string) =>
       /^## Warnings\n([\s\S]*?)(?:^## |$(?![\s\S]))/m.exec(PAGE_TEXT.get(page) ?? '')?.[1] ?? ''
-    const pages = ['docs/copy.md', 'docs/backup.md', 'docs/restore.md', 'docs/keys.md']
+    const pages = PAGES.filter((page) => sectionOf(page) !== '')
+    expect(pages.length).toBeGreaterThan(7)
     const documented = pages.flatMap((page) =>
       firstCells(sectionOf(page)).filter((cell) => cell !== 'code'),
     )
+    const linked = [...prose('docs/events.md').matchAll(/\]\((\w[\w-]*\.md)#warnings\)/g)]
+    expect(linked.map(([, page]) => `docs/${page}`).sort()).toEqual([...pages].sort())
     const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' })
       .filter((name) => name.endsWith('.ts'))
       .map((name) => readFileSync(join(ROOT, 'src', name), 'utf8'))
     const codes = sources.flatMap((source) => [
-      ...[...source.matchAll(/(?:warn\(|\bcode:)\s*'([a-z]+(?:-[a-z]+)*)'/g)].map(
+      ...[...source.matchAll(/(?:\bwarn(?:ing)?\(|\bcode:)\s*'([a-z]+(?:-[a-z]+)*)'/g)].map(
         ([, code = '']) => code,
       ),
       // What a right that could not be given is called.
@@ -179,12 +187,14 @@ describe('lists are complete', () => {
   })
 
   test('events.md has the events with their fields, and the phases', () => {
-    const source = readFileSync(join(ROOT, 'src/report/events.ts'), 'utf8')
+    const source = ['events.ts', 'retention-events.ts', 'daily/event.ts']
+      .map((name) => readFileSync(join(ROOT, 'src/report', name), 'utf8'))
+      .join('\n')
     const fieldsOf = new Map(
       [...source.matchAll(/interface (\w+) \{\n([\s\S]*?)^\}/gm)].map(
         ([, name = '', body = '']) => [
           name,
-          [...body.matchAll(/^ {2}(\w+)(\??): (.*)$/gm)].map(([, field = '', , type = '']) => ({
+          [...body.matchAll(/^ {2,}(\w+)(\??): (.*)$/gm)].map(([, field = '', , type = '']) => ({
             field,
             type,
           })),
@@ -195,11 +205,22 @@ describe('lists are complete', () => {
     const allFields = (name: string): string[] =>
       (fieldsOf.get(name) ?? []).flatMap(({ field, type }) => {
         const [inner = ''] = /\b(?!\w+Event\b)[A-Z]\w+/.exec(type) ?? []
-        const below = fieldsOf.has(inner) && !COLUMN_FIELDS.has(inner) ? allFields(inner) : []
+        const elsewhere = IN_A_ROW.has(inner) || ![name, undefined].includes(SECTION.get(inner))
+        const below = fieldsOf.has(inner) && !elsewhere ? allFields(inner) : []
         return [...(field === 'event' ? [] : [field]), ...below]
       })
-    // A row of its table names them.
-    const COLUMN_FIELDS = new Set(['PlannedColumn'])
+    // A row of the table names their fields.
+    const IN_A_ROW = new Set(['PlannedColumn', 'ErasedRows', 'NightlyStep'])
+    // What several events hold has its fields in the section of one.
+    const SECTION = new Map([['AuditRun', 'AuditRunsEvent']])
+    for (const inner of IN_A_ROW) {
+      const row = (PAGE_TEXT.get('docs/events.md') ?? '')
+        .split('\n')
+        .find((line) =>
+          (fieldsOf.get(inner) ?? []).every(({ field }) => line.includes(`\`${field}`)),
+        )
+      expect({ inner, row }).toEqual({ inner, row: expect.stringMatching(/^\|/) })
+    }
     const wanted = [...source.matchAll(/^ {2}event: '([a-z-]+)'$/gm)].map(([line, event = '']) => {
       const [, owner = ''] =
         new RegExp(`interface (\\w+) \\{\\n(?:(?!^\\})[\\s\\S])*?${line}`, 'm').exec(
@@ -221,15 +242,17 @@ describe('lists are complete', () => {
     for (const [, phase] of phases.matchAll(/'(\w+)'/g)) expect(text).toContain(`\`${phase}\``)
   })
 
-  test('FORMAT.md has the keys of manifest and list of envelopes', () => {
+  test('FORMAT.md has the keys of all that is stored as JSON', () => {
     const text = PAGE_TEXT.get('docs/FORMAT.md') ?? ''
-    const keys = ['manifest.ts', 'envelopes.ts'].flatMap((name) => {
-      const source = readFileSync(join(ROOT, 'src/backup', name), 'utf8')
+    const homes = `backup/manifest.ts backup/envelopes.ts verify/verdict.ts erasure/ledger.ts retention/pruned.ts`
+    const keys = homes.split(' ').flatMap((name) => {
+      const source = readFileSync(join(ROOT, 'src', name), 'utf8')
+      expect(text).toContain(`\`${/FORMAT = '(.*)'/.exec(source)?.[1]}\``)
       return [...source.matchAll(/strictObject\(\{\n([\s\S]*?)^\}/gm)].flatMap(([, body = '']) =>
         [...body.matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key),
       )
     })
-    expect(keys.length).toBeGreaterThan(30)
+    expect(keys.length).toBeGreaterThan(70)
     expect(keys.filter((key) => !text.includes(`\`${key}\``))).toEqual([])
   })
 
@@ -237,12 +260,44 @@ describe('lists are complete', () => {
     const text = PAGE_TEXT.get('docs/configuration.md') ?? ''
     const unwritten = Object.keys(FILE_SCHEMA.shape).filter((key) => !text.includes(`\`${key}\``))
     expect(unwritten).toEqual([])
+    const operations = readFileSync(join(ROOT, 'src/config/operations.ts'), 'utf8')
+    const places = {
+      VERIFY: 'verify',
+      RETENTION: 'retention',
+      REPORT: 'report',
+      MAIL: 'report',
+      ERASURE: 'erasure',
+    }
+    for (const [constant, heading] of Object.entries(places)) {
+      const body = new RegExp(
+        `const ${constant} = z\\.strictObject\\(\\{([\\s\\S]*?)^\\}\\)`,
+        'm',
+      ).exec(operations)?.[1]
+      const wanted = [...(body ?? '').matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key)
+      expect(wanted.length).toBeGreaterThan(1)
+      const written = firstCells(
+        new RegExp(`^## ${heading}\\n([\\s\\S]*?)^## `, 'm').exec(text)?.[1] ?? '',
+      )
+      expect({ heading, missing: wanted.filter((key) => !written.includes(key)) }).toEqual({
+        heading,
+        missing: [],
+      })
+    }
     const source = readFileSync(join(ROOT, 'src/config/store.ts'), 'utf8')
     const [, s3 = ''] = /const S3 = z\.strictObject\(\{([\s\S]*?)^\}\)/m.exec(source) ?? []
     const keys = [...s3.matchAll(/^ {2}(\w+):/gm)].map(([, key = '']) => key)
     const section = /^## S3\n([\s\S]*?)^### /m.exec(PAGE_TEXT.get('docs/stores.md') ?? '')?.[1]
     const documented = firstCells(section ?? '').filter((cell) => cell !== 'key')
     expect(documented.sort()).toEqual(keys.sort())
+  })
+
+  test('report.md has the fields of the report', () => {
+    const source = readFileSync(join(ROOT, 'src/daily/facts.ts'), 'utf8')
+    const body = /^export interface DailyReport \{\n([\s\S]*?)^\}/m.exec(source)?.[1] ?? ''
+    const fields = [...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field = '']) => field)
+    expect(fields.length).toBeGreaterThan(20)
+    const text = PAGE_TEXT.get('docs/report.md') ?? ''
+    expect(fields.filter((field) => !text.includes(`\`${field}\``))).toEqual([])
   })
 
   test('library.md has what the library exports', async () => {
@@ -255,7 +310,8 @@ describe('lists are complete', () => {
   })
 
   test('environment variables of the pages are known', () => {
-    const known = readFileSync(join(ROOT, 'src/config/layers.ts'), 'utf8')
+    const homes = ['config/layers.ts', 'verify/commands.ts'] // read, and given to commands
+    const known = homes.map((name) => readFileSync(join(ROOT, 'src', name), 'utf8')).join('\n')
     const used = [...PAGE_TEXT.values()].join('\n').match(/PGVEIL_[A-Z_]*[A-Z]/g) ?? []
     expect(used.filter((name) => !known.includes(name))).toEqual([])
   })
@@ -281,15 +337,22 @@ test('rules in the pages are rules', () => {
 })
 
 test('configuration in the pages is configuration', () => {
-  const found = blocks(/^yaml$/).filter(({ text }) => /^(store|backup|source):/m.test(text))
-  for (const { page, line, text } of found) {
-    const { success, error } = FILE_SCHEMA.safeParse(parse(text))
+  const sections = new RegExp(`^(${Object.keys(FILE_SCHEMA.shape).join('|')}):`, 'm')
+  const found = blocks(/^yaml( excerpt)?$/).filter(
+    ({ text }) => sections.test(text) && !/^(version: 1$|# \.github\/)/m.test(text),
+  )
+  for (const { page, line, kind, text } of found) {
+    const config = parse(text) as Record<string, object>
+    // Of what must be named together, an excerpt has what is spoken of.
+    if (kind.endsWith('excerpt'))
+      config['backup'] = { sides: { a: 'a', b: 'b' }, signer: 's', ...config['backup'] }
+    const { success, error } = FILE_SCHEMA.safeParse(config)
     expect({ place: `${page}:${line}`, problems: success ? [] : error.issues }).toEqual({
       place: `${page}:${line}`,
       problems: [],
     })
   }
-  expect(found.length).toBeGreaterThan(5)
+  expect(found.length).toBeGreaterThan(12)
 })
 
 /** As much of a ConfigMap or a CronJob as is looked at. */
@@ -527,11 +590,14 @@ describe('commands', () => {
     const spans = [...text.matchAll(/`((?:pgveil|--(?=[a-z]))[^`]*)`|^\$ (pgveil [^|>\n]*)/gm)]
     const used = spans.flatMap(([span]) => [...span.matchAll(/(?<=[\s`])--[a-z-]+/g)].map(String))
     expect(used.filter((option) => !options.has(option) && !ofScript.has(option))).toEqual([])
-    expect([...options].filter((option) => !text.includes(option))).toEqual([])
+    // One that is on unless told is in the pages by its opposite.
+    const isThere = (option: string) =>
+      text.includes(option) || text.includes(option.replace('--', '--no-'))
+    expect([...options].filter((option) => !isThere(option))).toEqual([])
     const commands = spans.map(
-      ([span]) => /pgveil ((?:(?:rules|keys|unlock) )?[a-z]+)\b/.exec(span)?.[1],
+      ([span]) => new RegExp(`pgveil ((?:(?:${GROUPS.join('|')}) )?[a-z]+)\\b`).exec(span)?.[1],
     )
-    const known = [...COMMANDS, ...COMMANDS.map((command) => command.split(' ')[0])]
+    const known = [...COMMANDS, ...GROUPS]
     const unknown = commands.filter((command) => command && !known.includes(command))
     expect(unknown).toEqual([])
   })

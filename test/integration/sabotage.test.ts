@@ -18,7 +18,7 @@ import type { Event } from '../../src/report/events.ts'
 import type { VerifyOptions } from '../../src/verify/run.ts'
 import type { Verdict } from '../../src/verify/verdict.ts'
 import { labelOf, makeKeys, runBackup } from '../fixtures/backups.ts'
-import { createDatabase, databaseUrl, execute, query } from '../fixtures/databases.ts'
+import { createDatabase, execute, query } from '../fixtures/databases.ts'
 import { makeSigner, makeVerifyTrial, type VerifyTrial } from '../fixtures/verify-trial.ts'
 
 // A restore test that cannot fail proves nothing. Here everything that can be wrong with a backup, with what was

@@ -115,7 +115,13 @@ async function copyOpened(
   const { erasures } = opened
   return finishCopy(
     {
-      ...{ source: manifest.label, structure, plans, views, sessions, jobs, tables },
+      source: manifest.label,
+      structure,
+      plans,
+      views,
+      sessions,
+      jobs,
+      tables,
       ...(erasures && { afterConstraints: () => eraseAgain(erasures, sessions, views, run) }),
     },
     target,
