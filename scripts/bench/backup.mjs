@@ -73,6 +73,12 @@ try {
   const common = [`--config=${join(directory, 'pgveil.yaml')}`, `--jobs=${options.jobs}`]
   const keys = custodians.map((path) => `--key=${path}`)
 
+  /**
+   * @typedef {{ backup: number, backupPeak: number, a: number, b: number, restore: number, restorePeak: number,
+   *   aRestore: number, bytes: number, stored: number, backupPhases: object, restorePhases: object,
+   *   sizes: { a: number, b: number } }} Round
+   */
+  /** @type {Round[]} */
   const results = []
   for (let round = 1; round <= Number(options.rounds); round++) {
     mkdirSync(store, { mode: 0o700 })
@@ -111,7 +117,7 @@ try {
       `round ${round}: backup ${backup.seconds.toFixed(1)} s (${backup.peak.toFixed(0)} MB), (a) ${a.toFixed(1)} s, (b) ${b.toFixed(1)} s; restore ${restore.seconds.toFixed(1)} s (${restore.peak.toFixed(0)} MB), (a) ${aRestore.toFixed(1)} s`,
     )
   }
-  /** @param {(result: (typeof results)[number]) => number} pick */
+  /** @param {(result: Round) => number} pick */
   const middle = (pick) => median(results.map(pick))
   const last = results[results.length - 1]
   const summary = {

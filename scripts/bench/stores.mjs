@@ -84,6 +84,7 @@ try {
     )
   }
   if (ceph) await makeBucket(ceph)
+  /** @type {{ directory: number, standIn: number, server: number, radosgw: number | undefined }[]} */
   const rounds = []
   for (let round = 1; round <= Number(options.rounds); round++) {
     mkdirSync(join(directory, 'store'), { mode: 0o700 })

@@ -114,7 +114,6 @@ const MANIFEST = z.strictObject({
 export type Manifest = z.infer<typeof MANIFEST>
 export type ManifestTable = z.infer<typeof TABLE>
 export type ManifestObject = z.infer<typeof OBJECT>
-export type ManifestSequence = z.infer<typeof SEQUENCE>
 export type ManifestSource = z.infer<typeof SOURCE>
 
 /**
