@@ -595,7 +595,7 @@ describe('servers that fail in the middle', () => {
     mortal.kill('SIGQUIT')
     const result = await running
     expectPlain(result)
-    expect(result.stderr).toMatch(/error: cannot (read|connect to)|no longer, known/)
+    expect(result.stderr).toMatch(/error: cannot (read|connect to|join)|no longer, known/)
     expect(result.code).toBe(11)
     expect(await databasesOf('target')).toEqual(before)
   })

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { describe, expect, test } from '@jest/globals'
 import { parseVerificationRules, verificationSchema } from '../../../src/verify/rules.ts'
 
@@ -101,4 +102,11 @@ test('the schema for editors says the same keys, and closes them', () => {
     'limits',
   ])
   expect(schema.additionalProperties).toBe(false)
+})
+
+test('the schema is published: pgveil verify --schema > masking-rules/verification.schema.json', async () => {
+  const path = new URL('../../../masking-rules/verification.schema.json', import.meta.url)
+  expect(JSON.parse(await readFile(path, 'utf8'))).toEqual(
+    JSON.parse(JSON.stringify(verificationSchema())),
+  )
 })
