@@ -1,13 +1,12 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 const UNITS: Readonly<Record<string, number>> = { h: 3_600_000, d: 86_400_000, w: 604_800_000 }
 
 /** `pgveil audit show`: who did what, and how it ended. */
 export function auditShowCommand(context: Context): CommandModule {
-  const { io } = context
   const { config, json, quiet } = OPTIONS
   return {
     command: 'show',
@@ -27,15 +26,11 @@ export function auditShowCommand(context: Context): CommandModule {
         })
         .example('$0 audit show --since 7d --command restore', 'who restored what this week?'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
       const since = args['since'] === undefined ? undefined : sinceOf(args['since'])
-      const { operations, warnings } = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: [],
-      })
-      for (const warning of warnings) emit({ event: 'warning', ...warning })
+      const {
+        emit,
+        settings: { operations },
+      } = await begin(context, args, { needs: [] })
       const [{ auditDirectory }, { verifyRecords }, { chooseRuns, runsOf }] = await Promise.all([
         import('../audit/files.ts'),
         import('../audit/verify.ts'),

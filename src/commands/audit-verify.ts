@@ -1,12 +1,11 @@
 import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 /** `pgveil audit verify`: are the records what they were? */
 export function auditVerifyCommand(context: Context): CommandModule {
-  const { io } = context
   const { config, json, quiet } = OPTIONS
   return {
     command: 'verify',
@@ -23,14 +22,10 @@ export function auditVerifyCommand(context: Context): CommandModule {
           'Exits with 0 where all records are whole, 15 where a line is broken or there is none, 21 for --strict.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const { backup, operations, warnings } = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: [],
-      })
-      for (const warning of warnings) emit({ event: 'warning', ...warning })
+      const {
+        emit,
+        settings: { backup, operations },
+      } = await begin(context, args, { needs: [] })
       const [{ auditDirectory }, { verifyRecords }, { runsOf, unfinishedRuns }, { loadSigners }] =
         await Promise.all([
           import('../audit/files.ts'),

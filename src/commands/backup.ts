@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 /** `pgveil backup`: one sealed backup of a database. */
 export function backupCommand(context: Context): CommandModule {
@@ -21,14 +21,10 @@ export function backupCommand(context: Context): CommandModule {
         .example('$0 backup --jobs 4', 'make one'),
     handler: async (args) => {
       const dryRun = args['dryRun'] === true
-      const { emit } = context.report({ ...reportOptions(args), plan: dryRun ? 'full' : 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
+      const { emit, settings } = await begin(context, args, {
         needs: ['source', 'store', 'backup'],
+        plan: dryRun ? 'full' : 'line',
       })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
       const { planBackup, runBackup } = await import('../backup/run.ts')
       context.cleaning('removing what was stored')
       const options = { ...settings, env: io.env, tool }

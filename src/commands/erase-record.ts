@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context, type Io } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context, type Io } from './context.ts'
 import { askSecret } from './prompt.ts'
 
 /** `pgveil erase record`: a person was erased from the database. */
@@ -48,14 +48,7 @@ export function eraseRecordCommand(context: Context): CommandModule {
           'Values are written as PostgreSQL prints them. They are hashed with erasure.secret and stored nowhere.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const { recordErasures } = await import('../erasure/record.ts')
       const options = {
         store: settings.store,

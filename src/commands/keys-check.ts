@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 /** `pgveil keys check`: would these keys do tonight? */
 export function keysCheckCommand(context: Context): CommandModule {
@@ -22,14 +22,7 @@ export function keysCheckCommand(context: Context): CommandModule {
           'Exits with 0 where all keys can be used, 14 where one cannot, 21 for warnings with --strict.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['backup'] })
       const { checkKeys } = await import('../backup/check-keys.ts')
       const event = await checkKeys(settings.backup, settings.file, io.env)
       emit(event)

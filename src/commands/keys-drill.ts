@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
 
@@ -23,14 +23,7 @@ export function keysDrillCommand(context: Context): CommandModule {
         })
         .example('$0 keys drill --side offline --key offline.private.asc', 'the safe’s key works'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const [{ drill, sidesOf }, { findBackup }, { loadSigners }, { openingOf }, { openStore }] =
         await Promise.all([
           import('../backup/custody.ts'),

@@ -1,7 +1,7 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
 /** `pgveil keys rewrap`: backups for new custodians. */
@@ -33,19 +33,12 @@ export function keysRewrapCommand(context: Context): CommandModule {
           'The data stays as it is. Who has kept a copy of an old envelope can still open that.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
       const label = args['label'] as string | undefined
       const all = args['all'] === true
       if (all === (label !== undefined)) throw new Failure('usage', 'give either --label or --all')
       if (all && args['half'] !== undefined)
         throw new Failure('usage', '--half is of one backup: give its --label instead of --all')
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const [{ rewrap }, { openingOf }] = await Promise.all([
         import('../backup/rewrap.ts'),
         import('./opening.ts'),

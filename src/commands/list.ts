@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { SIGNER_OPTION } from './opening-options.ts'
 
 /** `pgveil list`: what the store holds. */
@@ -22,19 +22,10 @@ export function listCommand(context: Context): CommandModule {
         .example('$0 list', 'signatures, chain, envelopes, presence and sizes')
         .example('$0 list --deep', 'digests of everything as well'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
       const {
-        store: where,
-        backup,
-        operations,
-        warnings,
-      } = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store'],
-      })
-      for (const warning of warnings) emit({ event: 'warning', ...warning })
+        emit,
+        settings: { store: where, backup, operations },
+      } = await begin(context, args, { needs: ['store'] })
       const [{ listBackups }, { signersOf }, { loadVerdictSigners }] = await Promise.all([
         import('../backup/list.ts'),
         import('./signers.ts'),

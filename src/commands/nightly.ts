@@ -2,11 +2,11 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { lockedBy, lockOwner, takeLock, type Lock } from '../audit/lock.ts'
-import { loadConfig } from '../config/config.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { splitList } from '../config/layers.ts'
 import { EXIT_CODES, Failure, type FailureKind } from '../errors.ts'
 import type { NightlyStep } from '../report/events.ts'
+import { begin } from './begin.ts'
 import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
 import { NIGHTLY_STEPS, runNight, type NightlyStepName } from './nightly-steps.ts'
 
@@ -40,15 +40,11 @@ export function nightlyCommand(context: Context): CommandModule {
           'Exits with the code of the first step that failed. The report is made whatever happens; nothing is removed in a night without a proof.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
       const skip = checkSteps((args['skip'] as string[] | undefined) ?? [])
-      const { operations, warnings } = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of warnings) emit({ event: 'warning', ...warning })
+      const {
+        emit,
+        settings: { operations },
+      } = await begin(context, args, { needs: ['store', 'backup'] })
       const night = await Night.begin(operations.state)
       try {
         const missed = night.missed(operations.report.everyHours)

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 /** `pgveil prune`: retention. */
 export function pruneCommand(context: Context): CommandModule {
@@ -22,14 +22,7 @@ export function pruneCommand(context: Context): CommandModule {
           'Never goes: the newest of a chain, the last that was proven, what is locked, what is damaged.',
         ),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const { prune } = await import('../retention/prune.ts')
       context.cleaning('ending with the backup at hand')
       const { retention, verify } = settings.operations

@@ -1,11 +1,11 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { splitList } from '../config/layers.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { Failure } from '../errors.ts'
 import { FORMATS, type Format } from '../report/daily/formats.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 const DEFAULT_FORMATS: Format[] = ['html', 'text', 'json']
 
@@ -56,14 +56,7 @@ export function reportCommand(context: Context): CommandModule {
         .example('$0 report --output build --format junit --no-mail --no-ping --strict', 'for CI')
         .epilogue('Exits with 0 once the report is delivered, whatever it says; see --strict.'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const { runReport } = await import('../daily/run.ts')
       const { operations, backup } = settings
       const [name, output] = [textOf(args, 'name'), textOf(args, 'output')]

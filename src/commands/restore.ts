@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS, SIGNER_OPTION } from './opening-options.ts'
 
 /** `pgveil restore`: a backup becomes a database again. */
@@ -34,14 +34,7 @@ export function restoreCommand(context: Context): CommandModule {
         .example('$0 restore --target postgres://…/crm --key operations.asc --key offline.asc', '')
         .example('$0 restore --only public.contact --half offline=answer.txt', 'one table'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'target'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'target'] })
       const [{ runRestore }, { signersOf }, { openingOf }] = await Promise.all([
         import('../backup/restore.ts'),
         import('./signers.ts'),

@@ -1,8 +1,8 @@
 import { basename, resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 
 const READABLE = 0o644
 
@@ -30,14 +30,7 @@ export function unlockRequestCommand(context: Context): CommandModule {
         })
         .example('$0 unlock request --side offline', 'a file of a kilobyte, no secret'),
     handler: async (args) => {
-      const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const settings = await loadConfig({
-        flags: flagsOf(args),
-        env: io.env,
-        cwd: io.cwd,
-        needs: ['store', 'backup'],
-      })
-      for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+      const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const [custody, { findBackup }, { loadSigners }, { writeNewFile }, { openStore }] =
         await Promise.all([
           import('../backup/custody.ts'),

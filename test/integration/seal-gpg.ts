@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,18 +18,21 @@ export class GpgHome {
     chmodSync(this.path, 0o700)
   }
 
-  /** Runs gpg; what it wrote to its standard output. */
+  /**
+   * Runs gpg; what it wrote to its standard output.
+   *
+   * @throws Error with what it wrote to its standard error, where it ends with another code than 0. A gpg that
+   *   refuses without reading its input breaks the pipe to it, now and then: its own words say why, EPIPE does not
+   */
   run(args: string[], input: Uint8Array | string = ''): Buffer {
-    return execFileSync(
+    const { status, stdout, stderr, error } = spawnSync(
       'gpg',
       ['--batch', '--quiet', '--no-tty', '--trust-model', 'always', ...args],
-      {
-        input,
-        env: { ...process.env, GNUPGHOME: this.path },
-        stdio: ['pipe', 'pipe', 'pipe'],
-        maxBuffer: 1 << 26,
-      },
+      { input, env: { ...process.env, GNUPGHOME: this.path }, maxBuffer: 1 << 26 },
     )
+    if (error !== undefined && (error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
+    if (status !== 0) throw new Error(`gpg ended with ${status}: ${stderr.toString()}`)
+    return stdout
   }
 
   /** Makes a key without passphrase, or with one; its fingerprint. */
@@ -89,7 +92,7 @@ export class GpgHome {
 
   stop(): void {
     const env = { ...process.env, GNUPGHOME: this.path }
-    execFileSync('gpgconf', ['--kill', 'all'], { env, stdio: 'ignore' })
+    spawnSync('gpgconf', ['--kill', 'all'], { env, stdio: 'ignore' })
   }
 
   remove(): void {
