@@ -1,9 +1,10 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig, type Needed } from '../config/config.ts'
+import type { Needed } from '../config/config.ts'
 import { readSecret } from '../config/secret.ts'
 import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS, SIGNER_OPTION } from './opening-options.ts'
 
 /** Options that only a backup needs. */
@@ -100,12 +101,9 @@ async function prepare<N extends Needed>(
   context: Context,
   needs: readonly (N | 'rules')[],
 ) {
-  const { io } = context
   const plan = args['dryRun'] === true ? 'full' : 'line'
-  const { emit } = context.report({ ...reportOptions(args), plan })
-  const settings = await loadConfig({ flags: flagsOf(args), env: io.env, cwd: io.cwd, needs })
-  for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
-  const secret = settings.secret && (await readSecret(settings.secret, io.env))
+  const { emit, settings } = await begin(context, args, { needs, plan })
+  const secret = settings.secret && (await readSecret(settings.secret, context.io.env))
   const [{ MASKS }, { readRules }] = await Promise.all([
     import('../mask/registry.ts'),
     import('../mask/rules.ts'),

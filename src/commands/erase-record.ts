@@ -50,13 +50,14 @@ export function eraseRecordCommand(context: Context): CommandModule {
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const { recordErasures } = await import('../erasure/record.ts')
+      const { state, erasure } = settings.operations
       const options = {
         store: settings.store,
         backup: settings.backup,
-        state: settings.operations.state,
-        erasure: settings.operations.erasure,
+        state,
+        ...(erasure && { erasure }),
         env: io.env,
-        name: args['name'] as string | undefined,
+        ...(args['name'] !== undefined && { name: args['name'] as string }),
         table: tableOf(args['table'] as string),
         column: args['column'] as string,
         values: await valuesOf(args, io),

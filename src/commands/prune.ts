@@ -23,7 +23,7 @@ export function pruneCommand(context: Context): CommandModule {
         ),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
-      const { prune } = await import('../retention/prune.ts')
+      const { pruneBackups } = await import('../retention/prune.ts')
       context.cleaning('ending with the backup at hand')
       const { retention, verify } = settings.operations
       const options = {
@@ -35,7 +35,7 @@ export function pruneCommand(context: Context): CommandModule {
         dryRun: args['dryRun'] === true,
         at: Date.now(),
       }
-      await prune(options, emit, signal)
+      await pruneBackups(options, emit, signal)
     },
   }
 }
