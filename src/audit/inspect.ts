@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts'
 import type { AuditEvent, AuditRun, Emit } from '../report/events.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import type { Break } from './check-chain.ts'
-import { auditDirectory } from './files.ts'
+import { auditDirectory } from './directory.ts'
 import { chooseRuns, runsOf, unfinishedRuns, type RunChoice } from './runs.ts'
 import { verifyRecords } from './verify.ts'
 

@@ -4,8 +4,8 @@ import { Failure } from '../errors.ts'
 import type { WarningEvent } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeRun, commandOf, isRecorded, type Arguments, type Audited } from './audited.ts'
-import { auditDirectory } from './files.ts'
-import { append, type Appended } from './log.ts'
+import { auditDirectory } from './directory.ts'
+import type { Appended } from './log.ts'
 import type { Told } from './record.ts'
 import { note, type Outcome } from './outcome.ts'
 import { removeOldLogs } from './retention.ts'
@@ -97,7 +97,8 @@ export class RunAudit {
     }
   }
 
-  #append({ settings }: Audited, told: Told): Promise<Appended> {
+  async #append({ settings }: Audited, told: Told): Promise<Appended> {
+    const { append } = await import('./log.ts')
     const { audit, state } = settings.operations
     const { event, ...rest } = told
     return append(

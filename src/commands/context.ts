@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { ReadStream } from 'node:tty'
 import type { Options } from 'yargs'
 import type { Flags } from '../config/layers.ts'
-import { PG_DUMPS, splitList } from '../config/layers.ts'
+import { PG_DUMPS, splitList } from '../config/words.ts'
 import { Failure } from '../errors.ts'
 import type { Reporter, TextSink } from '../report/reporter.ts'
 

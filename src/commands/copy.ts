@@ -1,6 +1,5 @@
 import type { CommandModule } from 'yargs'
 import type { Needed } from '../config/config.ts'
-import { readSecret } from '../config/secret.ts'
 import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
 import { begin } from './begin.ts'
@@ -103,11 +102,12 @@ async function prepare<N extends Needed>(
 ) {
   const plan = args['dryRun'] === true ? 'full' : 'line'
   const { emit, settings } = await begin(context, args, { needs, plan })
-  const secret = settings.secret && (await readSecret(settings.secret, context.io.env))
-  const [{ MASKS }, { readRules }] = await Promise.all([
+  const [{ readSecret }, { MASKS }, { readRules }] = await Promise.all([
+    import('../config/secret.ts'),
     import('../mask/registry.ts'),
     import('../mask/rules.ts'),
   ])
+  const secret = settings.secret && (await readSecret(settings.secret, context.io.env))
   const rules = await readRules(settings.rules as string, MASKS)
   const { secret: _, ...rest } = settings
   return { emit, options: { ...rest, rules, ...(secret && { secret }) } }

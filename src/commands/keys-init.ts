@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { splitList } from '../config/layers.ts'
+import { splitList } from '../config/words.ts'
 import { Failure } from '../errors.ts'
 import { OPTIONS, reportOptions, type Context, type Io } from './context.ts'
-import { readLines } from './opening.ts'
-import { askSecret } from './prompt.ts'
+import { askSecret, readLines } from './prompt.ts'
 
 const TWO_SIDES = 'operations,offline'
 const SINGLE_SIDE = 'operations'

@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { splitList } from '../config/layers.ts'
+import { splitList } from '../config/words.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { Failure } from '../errors.ts'
 import { FORMATS, type Format } from '../report/daily/formats.ts'

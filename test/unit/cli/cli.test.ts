@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -50,6 +51,18 @@ test('--help and --version go to stdout', async () => {
   expect((await cli(['copy', '--help'])).out).toContain('--dry-run')
   expect((await cli(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/)
 })
+
+test.each(['--help', '--version'])(
+  '%s reads no configuration and leaves no record',
+  async (argv) => {
+    const config = join(cwd, 'unreadable.yaml')
+    await writeFile(config, 'nonsense: 1')
+    const state = join(cwd, 'state-of-help')
+    const { code, err } = await cli([argv], { PGVEIL_CONFIG: config, XDG_STATE_HOME: state })
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(existsSync(state)).toBe(false)
+  },
+)
 
 test('the help names every exit code', async () => {
   const { out } = await cli(['--help'])
