@@ -13,7 +13,6 @@ export function auditVerifyCommand(context: Context): CommandModule {
         .options({ config, json, quiet })
         .option('strict', {
           type: 'boolean',
-          default: false,
           description: 'files of former days that are not signed count, too',
         })
         .epilogue(

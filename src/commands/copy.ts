@@ -21,7 +21,6 @@ export function copyCommand(context: Context): CommandModule {
         .options(OPTIONS)
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'show the plan and stop before the first row',
         })
         .option('from-backup', {
@@ -38,7 +37,7 @@ export function copyCommand(context: Context): CommandModule {
         .options(SIGNER_OPTION)
         .example('$0 copy --dry-run', 'show the plan, change nothing')
         .example('$0 copy --only public.contact,log.*', 'rows of these tables only')
-        .example('$0 copy --from-backup latest --key verifier.asc', 'without the source'),
+        .example('$0 copy --from-backup latest --key v.asc', 'without the source'),
     handler: (args) =>
       args['fromBackup'] === undefined ? copy(args, context) : copyFromBackup(args, context),
   }

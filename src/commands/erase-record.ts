@@ -33,7 +33,7 @@ export function eraseRecordCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'of which database, where the store holds several',
         })
-        .option('value-fd', {
+        .option('values-fd', {
           type: 'number',
           requiresArg: true,
           description: 'file descriptor with the values, a line each (default: asks)',
@@ -43,7 +43,7 @@ export function eraseRecordCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'file with the values, a line each',
         })
-        .example('$0 erase record --table public.person --column id', 'asks for the value')
+        .example('$0 erase record --table a.person --column id', 'asks for the value')
         .epilogue(
           'Values are written as PostgreSQL prints them. They are hashed with erasure.secret and stored nowhere.',
         ),
@@ -84,10 +84,10 @@ function unquote(part: string): string {
 }
 
 async function valuesOf(args: Readonly<Record<string, unknown>>, io: Io): Promise<string[]> {
-  const fd = args['valueFd'] as number | undefined
+  const fd = args['valuesFd'] as number | undefined
   const path = args['valuesFile'] as string | undefined
   if (fd !== undefined && path !== undefined)
-    throw new Failure('usage', 'give either --value-fd or --values-file')
+    throw new Failure('usage', 'give either --values-fd or --values-file')
   if (fd === undefined && path === undefined) return [await askValue(args['column'] as string, io)]
   const where = path === undefined ? `file descriptor ${fd}` : resolve(io.cwd, path)
   let text: string
@@ -106,6 +106,6 @@ async function askValue(column: string, io: Io): Promise<string> {
   const typed = await askSecret(`Value of ${column} (not shown)`, io)
   if (typed && typed.length > 0) return typed.toString('utf8')
   throw new Failure('usage', 'no value was given', {
-    hint: 'run it in a terminal, or give values by --value-fd or --values-file; never as an argument',
+    hint: 'run it in a terminal, or give values by --values-fd or --values-file; never as an argument',
   })
 }

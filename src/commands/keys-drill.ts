@@ -21,7 +21,7 @@ export function keysDrillCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'the side that is exercised (default: all)',
         })
-        .example('$0 keys drill --side offline --key offline.private.asc', 'the safe’s key works'),
+        .example('$0 keys drill --side offline --key offline.asc', 'the safe’s key works'),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const [{ drill, sidesOf }, { findBackup }, { loadSigners }, { openingOf }, { openStore }] =

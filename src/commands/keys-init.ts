@@ -31,7 +31,6 @@ export function keysInitCommand(context: Context): CommandModule {
         })
         .option('single-side', {
           type: 'boolean',
-          default: false,
           description: 'one side only, which opens every backup alone',
         })
         .option('passphrases', {
@@ -52,7 +51,6 @@ export function keysInitCommand(context: Context): CommandModule {
         })
         .option('write-config', {
           type: 'boolean',
-          default: false,
           description: 'write the section backup: to a new pgveil.yaml',
         })
         .example('$0 keys init --name crm', 'keys/, with a passphrase for each side'),

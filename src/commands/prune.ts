@@ -14,7 +14,6 @@ export function pruneCommand(context: Context): CommandModule {
         .options({ config, store, json, quiet })
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'show the decision for each backup, remove nothing',
         })
         .example('$0 prune --dry-run', 'what would go, what stays, and why')

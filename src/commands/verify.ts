@@ -6,7 +6,7 @@ import { flagsOf, OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
 const TEXT = { type: 'string', requiresArg: true } as const
-const SWITCH = { type: 'boolean', default: false } as const
+const SWITCH = { type: 'boolean' } as const
 
 /** Options of `pgveil verify` alone. */
 const VERIFY_OPTIONS = {
