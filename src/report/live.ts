@@ -30,7 +30,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
   const frame = (): string[] => {
     if (closed || !progress) return []
     const { columns, rows } = terminal()
-    return compose(progress, now(), rows - 2).map((text) => truncate(text, columns - 1))
+    const most = { rows: rows - 2, columns: columns - 1 }
+    return compose(progress, now(), most).map((text) => truncate(text, most.columns))
   }
   /**
    * Replaces the last frame by `above`, which stays, and a new frame. Lines are cleared one by one:
@@ -74,8 +75,12 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
   }
 }
 
-/** The lines of one frame, at most `most`, not cut to the terminal's width yet. */
-function compose(progress: Progress, at: number, most: number): string[] {
+/** The lines of one frame, at most `rows` of them; those that are too wide are not cut yet. */
+function compose(
+  progress: Progress,
+  at: number,
+  { rows, columns }: { rows: number; columns: number },
+): string[] {
   if (!progress.phase) return []
   const elapsed = (at - progress.phaseStart) / 1000
   if (progress.phase !== 'rows') return [`${PHASES[progress.phase]}  ${clock(elapsed)}`]
@@ -84,30 +89,31 @@ function compose(progress: Progress, at: number, most: number): string[] {
     `${PHASES.rows}  ${clock(elapsed)}`,
     `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
     size(progress.bytes),
-    `${size(progress.rate)}/s`,
+    `${size(progress.rate(at))}/s`,
   ]
   if (done !== undefined) parts.push(`${Math.floor(done * 100)}%`)
   if (done && elapsed > 3) parts.push(`ETA ${clock((elapsed * (1 - done)) / done)}`)
   const { running } = progress
-  const shown = running.length > most - 1 ? running.slice(0, Math.max(0, most - 2)) : running
-  const lines = [parts.join('  '), ...tableLines(shown)]
+  const shown = running.length > rows - 1 ? running.slice(0, Math.max(0, rows - 2)) : running
+  const lines = [parts.join('  '), ...tableLines(shown, columns)]
   const more = running.length - shown.length
   if (more > 0) lines.push(`  and ${plural(more, 'more table')}`)
   return lines
 }
 
-function tableLines(running: readonly Running[]): string[] {
+/** What there is no room for is left out as a whole, the time to go first. */
+function tableLines(running: readonly Running[], columns: number): string[] {
   const names = running.map(({ table }) => truncate(visible(table), LONGEST_NAME))
   const longest = Math.max(...names.map(width), 0)
-  return running.map(({ rows, rate, done, left }, i) =>
-    [
+  return running.map(({ rows, rate, done, left }, i) => {
+    const cells = [
       `  ${padEnd(names[i] ?? '', longest)}`,
       padStart(plural(rows, 'row'), 16),
       padStart(done === undefined ? '' : `${Math.floor(done * 100)}%`, 4),
       padStart(`${size(rate)}/s`, 11),
       left === undefined ? '' : `ETA ${clock(left)}`,
     ]
-      .join('  ')
-      .trimEnd(),
-  )
+    while (cells.length > 1 && width(cells.join('  ').trimEnd()) > columns) cells.pop()
+    return cells.join('  ').trimEnd()
+  })
 }

@@ -38,3 +38,8 @@ export function clock(seconds: number): string {
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
 }
+
+/** An ISO 8601 time as `2026-11-22 02:00:00`. */
+export function moment(time: string): string {
+  return time.slice(0, 19).replace('T', ' ')
+}

@@ -29,7 +29,7 @@ export function plainDisplay({ stderr, style, now }: DisplayOptions): Display {
     if (!progress?.phase) return
     const rows = progress.phase === 'rows'
     if (now() - printed < (rows ? ROWS_EVERY : PHASE_EVERY)) return
-    if (rows) line(rowsLine(progress))
+    if (rows) line(rowsLine(progress, now()))
     else line(`still ${PHASES[progress.phase]}, ${clock((now() - progress.phaseStart) / 1000)}`)
   }
   const timer = setInterval(tick, 1_000).unref()
@@ -57,14 +57,14 @@ function eventLine(event: Event): string | undefined {
   return undefined
 }
 
-function rowsLine(progress: Progress): string {
+function rowsLine(progress: Progress, at: number): string {
   const running = progress.running.map(({ table, done }) =>
     done === undefined ? visible(table) : `${visible(table)} ${Math.floor(done * 100)}%`,
   )
   return [
     `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
     size(progress.bytes),
-    `${size(progress.rate)}/s`,
+    `${size(progress.rate(at))}/s`,
     truncate(running.join(', '), LONGEST_NAMES),
   ]
     .filter((part) => part !== '')

@@ -69,8 +69,9 @@ export class Progress {
     return [...this.#running.values()].reduce((sum, t) => sum + t.last.bytes, this.finishedBytes)
   }
 
-  get rate(): number {
-    return [...this.#running.values()].reduce((sum, { rate }) => sum + rate, 0)
+  /** Received bytes a second since the phase began: of small tables most is over before anything is told of it. */
+  rate(at: number): number {
+    return (this.bytes * 1000) / Math.max(1, at - this.phaseStart)
   }
 
   /** Share of all tables that is in, by their size on the source; undefined where that is not known. */

@@ -175,7 +175,7 @@ describe('without a terminal', () => {
     expect(err().split('\n')).toEqual([
       'pgveil: db/crm → dev/crm: 2 tables, 200.0 kB, 1 without rows; PostgreSQL 16.4, structure by pg_dump 17',
       'pgveil: copying rows',
-      'pgveil: 0 of 2 tables, 4.0 MB, 1.0 MB/s, public.t 40%',
+      'pgveil: 0 of 2 tables, 4.0 MB, 800.0 kB/s, public.t 40%',
       'pgveil: public.t: 1,234,567 rows, 12.3 MB, 3.2 s, binary',
       'pgveil: copying rows: done in 7.0 s',
       'pgveil: building indexes, constraints and views',
@@ -322,5 +322,26 @@ describe('on a terminal', () => {
     narrow({ event: 'report', report })
     expect(narrowOut()).toBe(out())
     expect(out()).toContain('binary\n    internet.email 1,234,000, person.fullName 5\npublic.訪問')
+  })
+
+  test('what was masked breaks between masks, not within', () => {
+    const { emit, out } = tty(new Terminal(40, 24))
+    emit({ event: 'report', report })
+    expect(out()).toContain('\n    internet.email 1,234,000,\n    person.fullName 5\npublic.訪問')
+  })
+
+  test.each([
+    [57, '  public.t          500 rows   50%     1.0 MB/s'],
+    [58, '  public.t          500 rows   50%     1.0 MB/s  ETA 0:05'],
+  ])('%d columns have room for the time to go as a whole, or not at all', (columns, line) => {
+    const terminal = new Terminal(columns, 24)
+    const { emit } = tty(terminal)
+    emit(rows)
+    for (let s = 1; s <= 5; s++) {
+      jest.advanceTimersByTime(1000)
+      emit(progress('public.t', s))
+    }
+    jest.advanceTimersByTime(100)
+    expect(terminal.lines()[1]).toBe(line)
   })
 })
