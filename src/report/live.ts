@@ -2,7 +2,7 @@ import { padEnd, padStart, truncate, visible, width } from './display.ts'
 import { clock, count, plural, size } from './numbers.ts'
 import type { DisplayOptions } from './plain.ts'
 import type { Progress, Running } from './progress.ts'
-import { PHASES, type Display } from './text.ts'
+import { doing, type Display } from './text.ts'
 
 const FRAME = 100
 /** Without news the clock still runs. */
@@ -44,7 +44,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     const texts = head === undefined ? [] : [head, ...lines]
     const styled = head === undefined ? [] : [style.bold(head), ...lines]
     const blank = drawn.slice(above.length + texts.length).map(() => '')
-    const all = [...above, ...styled, ...blank].map((text) => `\x1b[2K${text}\n`).join('')
+    // The terminal has echoed ^C where the cursor was.
+    const all = [...above, ...styled, ...blank].map((text) => `\r\x1b[2K${text}\n`).join('')
     const back = blank.length > 0 ? `\x1b[${blank.length}A` : ''
     const rest = all === '' || drawn.length === 0 ? '' : '\x1b[J'
     const text = `${rewind()}${all}${back}${rest}`
@@ -52,7 +53,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     if (text !== '') stderr.write(text)
   }
   const timer = setInterval(() => {
-    if (stale || (progress?.phase && now() - drawnAt >= IDLE_FRAME)) draw()
+    const isLate = now() - drawnAt >= IDLE_FRAME
+    if (stale || (progress && isLate && doing(progress, now()))) draw()
   }, FRAME).unref()
 
   return {
@@ -81,12 +83,14 @@ function compose(
   at: number,
   { rows, columns }: { rows: number; columns: number },
 ): string[] {
-  if (!progress.phase) return []
-  const elapsed = (at - progress.phaseStart) / 1000
-  if (progress.phase !== 'rows') return [`${PHASES[progress.phase]}  ${clock(elapsed)}`]
+  const now = doing(progress, at)
+  if (!now) return []
+  const { what, seconds: elapsed } = now
+  const head = `${what}  ${clock(elapsed)}`
+  if (progress.phase !== 'rows') return [head]
   const { done } = progress
   const parts = [
-    `${PHASES.rows}  ${clock(elapsed)}`,
+    head,
     `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
     size(progress.bytes),
     `${size(progress.rate(at))}/s`,

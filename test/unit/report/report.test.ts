@@ -7,6 +7,7 @@ import type {
   PlannedTable,
   ProgressEvent,
   TableEvent,
+  VerifyStepEvent,
 } from '../../../src/report/events.ts'
 import { clock, count, duration, plural, size } from '../../../src/report/numbers.ts'
 import { createReporter, type ReporterOptions } from '../../../src/report/reporter.ts'
@@ -213,6 +214,38 @@ previous database kept as crm__previous
     expect(err()).toContain('pgveil: 2 more warnings (a)')
   })
 
+  test('the steps of a restore test are told, and that a long one goes on', () => {
+    const { emit, close, err } = reporter()
+    const step = (more: Partial<VerifyStepEvent>): Event => ({
+      event: 'verify-step',
+      label: 'crm',
+      step: 'compare',
+      state: 'started',
+      ...more,
+    })
+    emit(step({ step: 'restore' }))
+    emit({ event: 'phase', phase: 'structure', state: 'started' })
+    jest.advanceTimersByTime(31_000)
+    emit({ event: 'phase', phase: 'structure', state: 'finished', seconds: 31 })
+    emit(step({ step: 'restore', state: 'finished', outcome: 'pass', checks: 1, seconds: 31 }))
+    emit(step({}))
+    jest.advanceTimersByTime(31_000)
+    emit(step({ state: 'finished', outcome: 'fail', checks: 78, seconds: 31 }))
+    jest.advanceTimersByTime(61_000)
+    close()
+    expect(err().split('\n')).toEqual([
+      'pgveil: restoring on a scratch server',
+      'pgveil: building the structure',
+      'pgveil: still building the structure, 0:30',
+      'pgveil: building the structure: done in 31 s',
+      'pgveil: restoring on a scratch server: pass, 1 check in 31 s',
+      'pgveil: comparing every row',
+      'pgveil: still comparing every row, 0:30',
+      'pgveil: comparing every row: fail, 78 checks in 31 s',
+      '',
+    ])
+  })
+
   test('a plan that is the result is shown in full', () => {
     const { emit, out } = reporter({ plan: 'full' })
     emit(plan)
@@ -261,6 +294,14 @@ describe('on a terminal', () => {
     expect(out()).toBe('')
   })
 
+  test('what the terminal has echoed does not push a line to the right', () => {
+    const terminal = new Terminal(80, 24)
+    const { emit } = tty(terminal)
+    terminal.write('^C')
+    emit({ event: 'note', message: 'stopping' })
+    expect(terminal.lines()[0]).toBe('stopping')
+  })
+
   test('at most ten frames a second, none after the end', () => {
     const terminal = new Terminal(80, 24)
     const { emit, close } = tty(terminal)
@@ -287,6 +328,20 @@ describe('on a terminal', () => {
     expect(lines).toHaveLength(4)
     expect(Math.max(...lines.map(width))).toBeLessThan(30)
     expect(lines.at(-1)).toBe('  and 18 more tables')
+  })
+
+  test('the clock of a step of a restore test runs between its phases', () => {
+    const terminal = new Terminal(80, 24)
+    const { emit } = tty(terminal)
+    emit({ event: 'verify-step', label: 'crm', step: 'restore', state: 'started' })
+    jest.advanceTimersByTime(2100)
+    expect(terminal.lines()).toEqual(['restoring on a scratch server  0:02'])
+    emit({ event: 'phase', phase: 'structure', state: 'started' })
+    jest.advanceTimersByTime(1100)
+    expect(terminal.lines()).toEqual(['building the structure  0:01'])
+    emit({ event: 'phase', phase: 'structure', state: 'finished', seconds: 1 })
+    jest.advanceTimersByTime(1100)
+    expect(terminal.lines()).toEqual(['restoring on a scratch server  0:04'])
   })
 
   test('the clock of a phase runs without events', () => {
