@@ -109,13 +109,14 @@ test('numbers are written for people', () => {
     '12.3 MB',
     '1.0 GB',
   ])
-  expect([0.04, 9.94, 9.96, 59.4, 59.6, 3723].map(duration)).toEqual([
+  expect([0.04, 9.94, 9.96, 59.4, 59.6, 3723, 7199].map(duration)).toEqual([
     '0.0 s',
     '9.9 s',
     '10 s',
     '59 s',
-    '1:00',
-    '1:02:03',
+    '1 min 0 s',
+    '1 h 2 min',
+    '2 h 0 min',
   ])
   expect([0, 7, 187].map(clock)).toEqual(['0:00', '0:07', '3:07'])
   expect([plural(1, 'row'), plural(1000, 'row')]).toEqual(['1 row', '1,000 rows'])
@@ -184,7 +185,7 @@ describe('without a terminal', () => {
       'pgveil: still building indexes, constraints and views, 1:00',
       '',
     ])
-    expect(out()).toBe(`copied db/crm → dev/crm in 1:30
+    expect(out()).toBe(`copied db/crm → dev/crm in 1 min 30 s
 
 table             rows    bytes  seconds  codec   masked values
 public.t     1,234,567  12.3 MB      3.2  binary  internet.email 1,234,000, person.fullName 5
@@ -193,7 +194,7 @@ public.訪問  1,234,567  12.3 MB      3.2  binary  internet.email 1,234,000, pe
 
 without rows: public.bad\\nname
 
-phases: rows 1:20, checks 1.0 s
+phases: rows 1 min 20 s, checks 1.0 s
 
 previous database kept as crm__previous
 
