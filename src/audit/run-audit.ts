@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import type { WarningEvent } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeRun, commandOf, isRecorded, type Arguments, type Audited } from './audited.ts'
@@ -152,6 +152,5 @@ function isForeseen(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Failure) return error.message
-  return (error as NodeJS.ErrnoException).code ?? 'it cannot be told why'
+  return error instanceof Failure ? error.message : systemReason(error)
 }

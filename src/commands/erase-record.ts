@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { begin } from './begin.ts'
 import { OPTIONS, type Context, type Io } from './context.ts'
 import { askSecret } from './prompt.ts'
@@ -94,8 +94,8 @@ async function valuesOf(args: Readonly<Record<string, unknown>>, io: Io): Promis
   try {
     text = readFileSync(path === undefined ? (fd as number) : where, 'utf8')
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('usage', `cannot read the values from ${where}: ${code ?? 'unreadable'}`)
+    const message = `cannot read the values from ${where}: ${systemReason(cause)}`
+    throw new Failure('usage', message, { cause })
   }
   const values = text.split(/\r?\n/).filter((line) => line !== '')
   if (values.length > 0) return values

@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { parseAnswer } from '../backup/custody.ts'
 import { readKeyFile } from '../backup/keys.ts'
 import type { Opening } from '../backup/unlock.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import type { EnvelopeOpener } from '../seal/envelope.ts'
 import { GpgOpener } from '../seal/gpg-opener.ts'
 import { KeyRing, readPrivateKeys, unlockKey, type PrivateKeyFile } from '../seal/key-ring.ts'
@@ -39,8 +39,8 @@ async function readHalf(path: string, side: string): Promise<Buffer> {
   try {
     answer = await readFile(path)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('key', `cannot read the half of ${side} in ${path}: ${code ?? 'unreadable'}`)
+    const message = `cannot read the half of ${side} in ${path}: ${systemReason(cause)}`
+    throw new Failure('key', message, { cause })
   }
   try {
     return parseAnswer(answer)

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { OPTIONS, reportOptions, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
@@ -86,7 +86,6 @@ async function readRequest(path: string, most: number): Promise<Buffer> {
       await file.close()
     }
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('key', `cannot read envelope ${path}: ${code ?? 'unreadable'}`, { cause })
+    throw new Failure('key', `cannot read envelope ${path}: ${systemReason(cause)}`, { cause })
   }
 }

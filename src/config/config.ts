@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { backupSettings, type BackupSettings } from './backup.ts'
 import {
   FILE_SCHEMA,
@@ -153,7 +153,7 @@ async function readConfigFile(request: ConfigRequest<Needed>): Promise<ConfigFil
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (named !== undefined || code !== 'ENOENT')
-      throw new Failure('config', `cannot read ${path}: ${code ?? 'unreadable'}`, { cause })
+      throw new Failure('config', `cannot read ${path}: ${systemReason(cause)}`, { cause })
     const overlooked = existsSync(join(cwd, 'pgveil.yml'))
     const warnings = overlooked
       ? [{ code: 'config-not-read', message: `pgveil.yml is not read; name it ${FILE_NAME}` }]
