@@ -201,7 +201,7 @@ describe('a run that is ended from outside', () => {
     const { code, stdout } = await pgveil('audit', 'verify')
     expect(stdout).toMatch(/note: without an end, killed or still running: .* backup$/m)
     expect(code).toBe(0)
-    expect((await pgveil('audit', 'show')).stdout).toMatch(/ backup .* no end$/m)
+    expect((await pgveil('audit', 'show')).stdout).toMatch(/ backup +no end +postgres:/m)
     expect((await pgveil('keys', 'check')).code).toBe(0)
   })
 
