@@ -5,12 +5,11 @@ import yargs from 'yargs'
 import { RunAudit } from './audit/run-audit.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
-import { OPTIONS, type Context, type Io } from './commands/context.ts'
+import type { Context, Io } from './commands/context.ts'
 import { copyCommand } from './commands/copy.ts'
 import { eraseCommand } from './commands/erase.ts'
 import { keysCommand } from './commands/keys.ts'
 import { listCommand } from './commands/list.ts'
-import { OPENING_OPTIONS } from './commands/opening-options.ts'
 import { masksCommand } from './commands/masks.ts'
 import { nightlyCommand } from './commands/nightly.ts'
 import { pruneCommand } from './commands/prune.ts'
@@ -18,9 +17,8 @@ import { reportCommand } from './commands/report.ts'
 import { restoreCommand } from './commands/restore.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { unlockCommand } from './commands/unlock.ts'
+import { checkArguments, misuse } from './commands/usage.ts'
 import { verifyCommand } from './commands/verify.ts'
-import { didYouMean } from './config/nearest.ts'
-import { lowerFirst } from './config/yaml.ts'
 import { EXIT_CODES, Failure } from './errors.ts'
 import { errorEvent, errorText } from './report/failure.ts'
 import { jsonLine } from './report/json.ts'
@@ -30,22 +28,6 @@ import { style } from './report/style.ts'
 export type { Io } from './commands/context.ts'
 
 const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
-const COMMANDS = [
-  'copy',
-  'backup',
-  'list',
-  'restore',
-  'verify',
-  'rules',
-  'masks',
-  'keys',
-  'unlock',
-  'nightly',
-  'audit',
-  'prune',
-  'erase',
-  'report',
-]
 const WIDEST_HELP = 100
 const HANG_MS = 5_000
 
@@ -122,7 +104,10 @@ async function dispatch(
     .scriptName('pgveil')
     .locale('en')
     .usage('$0 <command>\n\nMasked copies and sealed backups for PostgreSQL.')
-    .middleware((args) => audit.start(args))
+    .middleware(async (args) => {
+      checkArguments(argv, args)
+      await audit.start(args)
+    })
     .command(copyCommand(context))
     .command(backupCommand(context))
     .command(listCommand(context))
@@ -148,35 +133,20 @@ async function dispatch(
     .wrap(Math.min(columns, WIDEST_HELP))
     .epilogue(EPILOGUE)
     .strict()
-    .demandCommand(1, 'which command? see pgveil --help')
+    .demandCommand(1, 'which command?')
     .exitProcess(false)
-    .fail((message: string | null, error: Error | undefined) => {
-      throw error && error.name !== 'YError' ? error : usage(message ?? error?.message ?? '')
+    .fail((message: string | null, error: Error | undefined, at: unknown) => {
+      if (error && error.name !== 'YError') throw error
+      // Its types do not know it: the help of the command that was meant.
+      const usage = at as { help(): string }
+      throw misuse(message ?? error?.message ?? '', argv, usage.help())
     })
-  await parser.parseAsync([...argv], {}, (_error, _argv, output) => {
+  // As an alias it would take four columns from every line of help.
+  const given = argv.map((argument) => (argument === '-h' ? '--help' : argument))
+  await parser.parseAsync(given, {}, (_error, _argv, output) => {
     printed = output
   })
   return printed
-}
-
-/** What yargs has to say, in our words; only the first unknown argument is named. */
-function usage(message: string): Failure {
-  const unknown = /^Unknown (?:argument|command)s?: ([^,]+)/.exec(message)?.[1]
-  const options = { ...OPTIONS, ...OPENING_OPTIONS }
-  const flags = [...Object.keys(options), 'dry-run', 'help', 'version'].map((name) => `--${name}`)
-  // yargs takes the dashes off
-  const near =
-    unknown === undefined
-      ? undefined
-      : flags.includes(`--${unknown}`)
-        ? 'other commands take it; see the help of this one'
-        : (didYouMean(`--${unknown}`, flags) ?? didYouMean(unknown, COMMANDS))
-  const [line = ''] = message.split('\n', 1)
-  return new Failure(
-    'usage',
-    unknown === undefined ? lowerFirst(line) : `unknown argument: ${unknown}`,
-    { hint: near ?? 'see pgveil --help' },
-  )
 }
 
 /** Stops the run on a signal, or on an error that nobody caught: either way the command cleans up. */

@@ -1,3 +1,5 @@
+import { getSystemErrorMap } from 'node:util'
+
 /**
  * The one table of failure kinds. The number is the exit code and a public contract: it never changes
  * its meaning, see docs/exit-codes.md.
@@ -52,6 +54,14 @@ export class Failure extends Error {
   get exitCode(): number {
     return EXIT_CODES[this.kind]
   }
+}
+
+/** Why the system refused something, like `no such file or directory (ENOENT)`. */
+export function systemReason(error: unknown): string {
+  const { code, errno } = error as NodeJS.ErrnoException
+  const [, words] = getSystemErrorMap().get(errno ?? 0) ?? []
+  if (code === undefined) return 'it cannot be told why'
+  return words === undefined ? code : `${words} (${code})`
 }
 
 /** The part of a failure that may cross a process boundary: no cause, no stack. */

@@ -1,18 +1,67 @@
 /**
- * pgveil as a library: the stages of masked copies and sealed backups, and what wires them. See docs/library.md.
+ * pgveil as a library: the stages of masked copies and sealed backups, what comes after them, and what wires them. See
+ * docs/library.md.
  */
+export {
+  loadConfig,
+  type Configured,
+  type ConfigRequest,
+  type Needed,
+  type Settings,
+} from './config/config.ts'
+export type { BackupSettings, KeyReference, Side } from './config/backup.ts'
+export type { Flags } from './config/layers.ts'
+export type {
+  AuditSettings,
+  ErasureSettings,
+  MailSettings,
+  OperationsSettings,
+  ReportSettings,
+  RetentionSettings,
+  VerifySettings,
+} from './config/operations.ts'
+export { readSecret, type SecretSource } from './config/secret.ts'
+export { EXIT_CODES, Failure, type FailureKind, type FailureOptions } from './errors.ts'
+
+export { checkRules, planCopy, runCopy } from './copy/copy.ts'
+export type { CheckOptions, CopyOptions } from './copy/options.ts'
+export {
+  planCopyFromBackup,
+  runCopyFromBackup,
+  type BackupCopyOptions,
+} from './copy/from-backup/run.ts'
+
 export { planBackup, runBackup, type BackupOptions } from './backup/run.ts'
 export { runRestore, type RestoreOptions } from './backup/restore.ts'
 export { listBackups, type ListOptions } from './backup/list.ts'
 export { loadSigners } from './backup/keys.ts'
 export type { Opening } from './backup/unlock.ts'
 export { readManifest, type Manifest } from './backup/manifest.ts'
-export type { BackupSettings, KeyReference, Side } from './config/backup.ts'
 
-export { checkRules, planCopy, runCopy } from './copy/copy.ts'
-export type { CheckOptions, CopyOptions } from './copy/options.ts'
+export { runVerify, type VerifyOptions } from './verify/run.ts'
+export { loadVerifierKey } from './verify/keys.ts'
+export { verificationSchema } from './verify/rules.ts'
+export type { Finding, Outcome, Verdict, VerdictStep } from './verify/verdict.ts'
 
-export { EXIT_CODES, Failure, type FailureKind, type FailureOptions } from './errors.ts'
+export { runReport, type ReportRunOptions } from './daily/run.ts'
+export type { DailyReport } from './daily/facts.ts'
+export { FORMATS as REPORT_FORMATS, type Format as ReportFormat } from './report/daily/formats.ts'
+
+export { pruneBackups, type PruneOptions } from './retention/prune.ts'
+
+export {
+  listErasures,
+  recordErasures,
+  type LedgerOptions,
+  type RecordOptions,
+} from './erasure/record.ts'
+
+export {
+  listAuditRuns,
+  verifyAudit,
+  type ListRunsOptions,
+  type VerifyAuditOptions,
+} from './audit/inspect.ts'
 
 export { MASKS } from './mask/registry.ts'
 export { openMask } from './mask/open.ts'
@@ -50,14 +99,21 @@ export { readCatalog } from './source/catalog.ts'
 export { openSnapshot, type ServerFacts, type Snapshot } from './source/snapshot.ts'
 
 export type {
+  AuditEvent,
+  AuditRun,
   BackupReport,
+  BackupsEvent,
   CopyReport,
   Emit,
+  ErasedRows,
+  ErasureRecordEvent,
+  ErasuresEvent,
   Event,
   ListedBackup,
   Phase,
   PlannedColumn,
   PlannedTable,
+  PruneEvent,
   RestoreReport,
   TableEvent,
 } from './report/events.ts'

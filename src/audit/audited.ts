@@ -1,5 +1,5 @@
 import { hostname, userInfo } from 'node:os'
-import { loadConfig, type Settings } from '../config/config.ts'
+import type { Settings } from '../config/config.ts'
 import type { Flags } from '../config/layers.ts'
 import type { StoreSettings } from '../config/store.ts'
 import { Failure } from '../errors.ts'
@@ -7,6 +7,7 @@ import type { StartRecord } from './record.ts'
 
 /** Commands that neither read production nor touch keys, backups or masked databases. All others are recorded. */
 const UNRECORDED: ReadonlySet<string> = new Set([
+  '', // no command, but --help or --version
   'audit show',
   'audit verify',
   'list',
@@ -52,12 +53,13 @@ export function isRecorded(command: string): boolean {
 /**
  * What is recorded of a command before it starts.
  *
- * @throws Failure what {@link loadConfig} throws
+ * @throws Failure like `loadConfig`
  */
 export async function describeRun(
   args: Arguments,
   run: { argv: readonly string[]; env: NodeJS.ProcessEnv; cwd: string; tool: string },
 ): Promise<Audited> {
+  const { loadConfig } = await import('../config/config.ts')
   const { env, cwd } = run
   const command = commandOf(args)
   const flags = { config: args['config'], store: args['store'] } as Flags
@@ -111,7 +113,10 @@ async function databaseOf(
   flags: Flags,
   { env, cwd }: { env: NodeJS.ProcessEnv; cwd: string },
 ): Promise<string | undefined> {
-  const { parseEndpoint } = await import('../postgres/connect.ts')
+  const [{ loadConfig }, { parseEndpoint }] = await Promise.all([
+    import('../config/config.ts'),
+    import('../postgres/connect.ts'),
+  ])
   try {
     const { [side]: url } = await loadConfig({ flags, env, cwd, needs: [side] })
     return url && parseEndpoint(url, side === 'source' ? 'source' : 'sink').label

@@ -4,11 +4,6 @@ import { splitLines, type AuditLine } from './record.ts'
 
 const NAME = /^\d{4}-\d{2}-\d{2}\.jsonl$/
 
-/** Directory of the records. */
-export function auditDirectory(state: string): string {
-  return join(state, 'audit')
-}
-
 /** The file for a time: one for each day, in UTC. */
 export function fileOf(time: Date): string {
   return `${time.toISOString().slice(0, 10)}.jsonl`

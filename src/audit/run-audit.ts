@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import type { WarningEvent } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
 import { describeRun, commandOf, isRecorded, type Arguments, type Audited } from './audited.ts'
-import { auditDirectory } from './files.ts'
-import { append, type Appended } from './log.ts'
+import { auditDirectory } from './directory.ts'
+import type { Appended } from './log.ts'
 import type { Told } from './record.ts'
 import { note, type Outcome } from './outcome.ts'
 import { removeOldLogs } from './retention.ts'
@@ -97,7 +97,8 @@ export class RunAudit {
     }
   }
 
-  #append({ settings }: Audited, told: Told): Promise<Appended> {
+  async #append({ settings }: Audited, told: Told): Promise<Appended> {
+    const { append } = await import('./log.ts')
     const { audit, state } = settings.operations
     const { event, ...rest } = told
     return append(
@@ -151,6 +152,5 @@ function isForeseen(error: unknown): boolean {
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof Failure) return error.message
-  return (error as NodeJS.ErrnoException).code ?? 'it cannot be told why'
+  return error instanceof Failure ? error.message : systemReason(error)
 }

@@ -25,13 +25,14 @@ export interface ListOptions {
 /**
  * Lists what the store holds and says what is wrong with it: signatures, chain, envelopes, presence and size of every object.
  *
- * @throws Failure `integrity` after the list was emitted, where something is wrong
+ * @returns the event `backups`, which was emitted
+ * @throws Failure `integrity` after the event was emitted, where something is wrong; `store`; the reason of `signal`
  */
 export async function listBackups(
   options: ListOptions,
   emit: Emit,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<BackupsEvent> {
   const store = await openStore(options.store)
   try {
     const labels = await scanStore(store)
@@ -69,6 +70,7 @@ export async function listBackups(
       const hint = 'restore one that is whole, and find out who or what changed the store'
       throw new Failure('integrity', first, { hint })
     }
+    return event
   } finally {
     await store.close()
   }

@@ -27,27 +27,11 @@ export function auditShowCommand(context: Context): CommandModule {
         .example('$0 audit show --since 7d --command restore', 'who restored what this week?'),
     handler: async (args) => {
       const since = args['since'] === undefined ? undefined : sinceOf(args['since'])
-      const {
-        emit,
-        settings: { operations },
-      } = await begin(context, args, { needs: [] })
-      const [{ auditDirectory }, { verifyRecords }, { chooseRuns, runsOf }] = await Promise.all([
-        import('../audit/files.ts'),
-        import('../audit/verify.ts'),
-        import('../audit/runs.ts'),
-      ])
-      const directory = auditDirectory(operations.state)
-      const { lines, broken } = await verifyRecords(directory, undefined)
-      if (broken) {
-        emit({
-          event: 'warning',
-          code: 'audit-broken',
-          message: `these records are not whole, see pgveil audit verify: ${broken.message}`,
-        })
-      }
       const command = args['command'] as string | undefined
+      const { emit, settings } = await begin(context, args, { needs: [] })
+      const { listAuditRuns } = await import('../audit/inspect.ts')
       const choice = { ...(since && { since }), ...(command !== undefined && { command }) }
-      emit({ event: 'audit-runs', directory, runs: chooseRuns(runsOf(lines), choice) })
+      await listAuditRuns({ state: settings.operations.state, ...choice }, emit)
     },
   }
 }

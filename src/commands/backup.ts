@@ -14,7 +14,6 @@ export function backupCommand(context: Context): CommandModule {
         .options({ config, source, store, jobs, 'pg-dump': OPTIONS['pg-dump'], json, quiet })
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'check keys, store and source, show the plan, store nothing',
         })
         .example('$0 backup --dry-run', 'would tonight’s backup work?')

@@ -1,4 +1,4 @@
-import { loadConfig, type Configured, type Needed } from '../config/config.ts'
+import type { Configured, Needed } from '../config/config.ts'
 import type { Flags } from '../config/layers.ts'
 import type { Emit } from '../report/events.ts'
 import { flagsOf, reportOptions, type Context } from './context.ts'
@@ -23,6 +23,7 @@ export async function begin<N extends Needed>(
   { needs, plan = 'line', flags = flagsOf(args) }: Beginning<N>,
 ): Promise<{ emit: Emit; settings: Configured<N> }> {
   const { io } = context
+  const { loadConfig } = await import('../config/config.ts')
   const { emit } = context.report({ ...reportOptions(args), plan })
   const settings = await loadConfig({ flags, env: io.env, cwd: io.cwd, needs })
   for (const warning of settings.warnings) emit({ event: 'warning', ...warning })

@@ -2,8 +2,7 @@ import type { EventEmitter } from 'node:events'
 import type { ReadStream } from 'node:tty'
 import type { Options } from 'yargs'
 import type { Flags } from '../config/layers.ts'
-import { PG_DUMPS, splitList } from '../config/layers.ts'
-import { Failure } from '../errors.ts'
+import { PG_DUMPS, splitList } from '../config/words.ts'
 import type { Reporter, TextSink } from '../report/reporter.ts'
 
 /** The world as a command sees it; a test gives its own. */
@@ -34,21 +33,8 @@ export interface Context {
   cleaning(what: string): void
 }
 
-/** Refuses an option that is given more than once, which yargs makes an array of. */
-function once(name: string) {
-  return <T>(value: T | T[]): T => {
-    if (!Array.isArray(value)) return value
-    throw new Failure('usage', `--${name} is given more than once`)
-  }
-}
-
-function text(name: string, description: string, placeholder: string): Options {
-  return {
-    type: 'string',
-    requiresArg: true,
-    description: `${description} (${placeholder})`,
-    coerce: once(name),
-  }
+function text(description: string, placeholder: string): Options {
+  return { type: 'string', requiresArg: true, description: `${description} (${placeholder})` }
 }
 
 function list(description: string): Options {
@@ -63,19 +49,18 @@ function list(description: string): Options {
 
 /** Options that several commands take. */
 export const OPTIONS = {
-  config: text('config', 'configuration file', 'default: pgveil.yaml'),
-  source: text('source', 'database to read', 'URL'),
-  target: text('target', 'database to make or to replace', 'URL'),
-  rules: text('rules', 'rule file', 'path'),
+  config: text('configuration file', 'default: pgveil.yaml'),
+  source: text('database to read', 'URL'),
+  target: text('database to make or to replace', 'URL'),
+  rules: text('rule file', 'path'),
   jobs: {
     type: 'number',
     requiresArg: true,
     description: 'jobs at a time (default: as many as processors, at most 4)',
-    coerce: once('jobs'),
   },
   only: list('tables to copy rows of, comma separated; others: structure only'),
   exclude: list('tables to leave without rows, comma separated'),
-  replace: text('replace', 'existing database, not made by pgveil, that may be replaced', 'name'),
+  replace: text('existing database, not made by pgveil, that may be replaced', 'name'),
   'keep-previous': {
     type: 'boolean',
     description: 'keep the database that is replaced under another name',
@@ -84,15 +69,14 @@ export const OPTIONS = {
     choices: PG_DUMPS,
     requiresArg: true,
     description: 'which pg_dump reads the structure',
-    coerce: once('pg-dump'),
   },
   'allow-same-server': {
     type: 'boolean',
     description: 'source and target may be on one server',
   },
-  store: text('store', 'where backups lie', 'directory or s3://bucket/prefix?region=…'),
-  json: { type: 'boolean', default: false, description: 'one JSON event a line on stdout' },
-  quiet: { type: 'boolean', default: false, description: 'print errors only' },
+  store: text('where backups lie', 'directory or s3://bucket/prefix?region=…'),
+  json: { type: 'boolean', description: 'one JSON event a line on stdout' },
+  quiet: { type: 'boolean', description: 'print errors only' },
 } as const satisfies Record<string, Options>
 
 /** How the user wants the run to be shown. */

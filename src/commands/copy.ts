@@ -1,9 +1,9 @@
 import type { CommandModule } from 'yargs'
-import { loadConfig, type Needed } from '../config/config.ts'
-import { readSecret } from '../config/secret.ts'
+import type { Needed } from '../config/config.ts'
 import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS, SIGNER_OPTION } from './opening-options.ts'
 
 /** Options that only a backup needs. */
@@ -21,7 +21,6 @@ export function copyCommand(context: Context): CommandModule {
         .options(OPTIONS)
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'show the plan and stop before the first row',
         })
         .option('from-backup', {
@@ -38,7 +37,7 @@ export function copyCommand(context: Context): CommandModule {
         .options(SIGNER_OPTION)
         .example('$0 copy --dry-run', 'show the plan, change nothing')
         .example('$0 copy --only public.contact,log.*', 'rows of these tables only')
-        .example('$0 copy --from-backup latest --key verifier.asc', 'without the source'),
+        .example('$0 copy --from-backup latest --key v.asc', 'without the source'),
     handler: (args) =>
       args['fromBackup'] === undefined ? copy(args, context) : copyFromBackup(args, context),
   }
@@ -100,16 +99,14 @@ async function prepare<N extends Needed>(
   context: Context,
   needs: readonly (N | 'rules')[],
 ) {
-  const { io } = context
   const plan = args['dryRun'] === true ? 'full' : 'line'
-  const { emit } = context.report({ ...reportOptions(args), plan })
-  const settings = await loadConfig({ flags: flagsOf(args), env: io.env, cwd: io.cwd, needs })
-  for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
-  const secret = settings.secret && (await readSecret(settings.secret, io.env))
-  const [{ MASKS }, { readRules }] = await Promise.all([
+  const { emit, settings } = await begin(context, args, { needs, plan })
+  const [{ readSecret }, { MASKS }, { readRules }] = await Promise.all([
+    import('../config/secret.ts'),
     import('../mask/registry.ts'),
     import('../mask/rules.ts'),
   ])
+  const secret = settings.secret && (await readSecret(settings.secret, context.io.env))
   const rules = await readRules(settings.rules as string, MASKS)
   const { secret: _, ...rest } = settings
   return { emit, options: { ...rest, rules, ...(secret && { secret }) } }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { begin } from './begin.ts'
 import { OPTIONS, type Context, type Io } from './context.ts'
 import { askSecret } from './prompt.ts'
@@ -33,7 +33,7 @@ export function eraseRecordCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'of which database, where the store holds several',
         })
-        .option('value-fd', {
+        .option('values-fd', {
           type: 'number',
           requiresArg: true,
           description: 'file descriptor with the values, a line each (default: asks)',
@@ -43,20 +43,21 @@ export function eraseRecordCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'file with the values, a line each',
         })
-        .example('$0 erase record --table public.person --column id', 'asks for the value')
+        .example('$0 erase record --table a.person --column id', 'asks for the value')
         .epilogue(
           'Values are written as PostgreSQL prints them. They are hashed with erasure.secret and stored nowhere.',
         ),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
       const { recordErasures } = await import('../erasure/record.ts')
+      const { state, erasure } = settings.operations
       const options = {
         store: settings.store,
         backup: settings.backup,
-        state: settings.operations.state,
-        erasure: settings.operations.erasure,
+        state,
+        ...(erasure && { erasure }),
         env: io.env,
-        name: args['name'] as string | undefined,
+        ...(args['name'] !== undefined && { name: args['name'] as string }),
         table: tableOf(args['table'] as string),
         column: args['column'] as string,
         values: await valuesOf(args, io),
@@ -83,18 +84,18 @@ function unquote(part: string): string {
 }
 
 async function valuesOf(args: Readonly<Record<string, unknown>>, io: Io): Promise<string[]> {
-  const fd = args['valueFd'] as number | undefined
+  const fd = args['valuesFd'] as number | undefined
   const path = args['valuesFile'] as string | undefined
   if (fd !== undefined && path !== undefined)
-    throw new Failure('usage', 'give either --value-fd or --values-file')
+    throw new Failure('usage', 'give either --values-fd or --values-file')
   if (fd === undefined && path === undefined) return [await askValue(args['column'] as string, io)]
   const where = path === undefined ? `file descriptor ${fd}` : resolve(io.cwd, path)
   let text: string
   try {
     text = readFileSync(path === undefined ? (fd as number) : where, 'utf8')
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('usage', `cannot read the values from ${where}: ${code ?? 'unreadable'}`)
+    const message = `cannot read the values from ${where}: ${systemReason(cause)}`
+    throw new Failure('usage', message, { cause })
   }
   const values = text.split(/\r?\n/).filter((line) => line !== '')
   if (values.length > 0) return values
@@ -105,6 +106,6 @@ async function askValue(column: string, io: Io): Promise<string> {
   const typed = await askSecret(`Value of ${column} (not shown)`, io)
   if (typed && typed.length > 0) return typed.toString('utf8')
   throw new Failure('usage', 'no value was given', {
-    hint: 'run it in a terminal, or give values by --value-fd or --values-file; never as an argument',
+    hint: 'run it in a terminal, or give values by --values-fd or --values-file; never as an argument',
   })
 }

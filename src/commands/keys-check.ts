@@ -15,7 +15,6 @@ export function keysCheckCommand(context: Context): CommandModule {
         .options({ config, json, quiet })
         .option('strict', {
           type: 'boolean',
-          default: false,
           description: 'warnings count, too',
         })
         .epilogue(

@@ -2,7 +2,7 @@ import type { CommandModule } from 'yargs'
 import { begin } from './begin.ts'
 import { OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
-import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
+import { BACKUP_CHOICE, withBackup } from './backup-choice.ts'
 
 /** `pgveil keys drill`: could the custodians open a backup? */
 export function keysDrillCommand(context: Context): CommandModule {
@@ -21,29 +21,20 @@ export function keysDrillCommand(context: Context): CommandModule {
           requiresArg: true,
           description: 'the side that is exercised (default: all)',
         })
-        .example('$0 keys drill --side offline --key offline.private.asc', 'the safe’s key works'),
+        .example('$0 keys drill --side offline --key offline.asc', 'the safe’s key works'),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
-      const [{ drill, sidesOf }, { findBackup }, { loadSigners }, { openingOf }, { openStore }] =
-        await Promise.all([
-          import('../backup/custody.ts'),
-          import('../backup/backups.ts'),
-          import('../backup/keys.ts'),
-          import('./opening.ts'),
-          import('../store/open.ts'),
-        ])
-      const opened = await openStore(settings.store)
-      try {
-        await opened.check()
-        const backup = await findBackup(opened, await loadSigners(settings.backup), choiceOf(args))
+      const [{ drill, sidesOf }, { openingOf }] = await Promise.all([
+        import('../backup/custody.ts'),
+        import('./opening.ts'),
+      ])
+      await withBackup(settings, args, async (opened, backup) => {
         const sides = sidesOf(backup, args['side'] as string | undefined)
         signal.throwIfAborted()
         const { event, failure } = await drill(opened, backup, sides, await openingOf(args, io))
         emit(event)
         if (failure) throw failure
-      } finally {
-        await opened.close()
-      }
+      })
     },
   }
 }

@@ -1,10 +1,9 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { splitList } from '../config/layers.ts'
+import { splitList } from '../config/words.ts'
 import { Failure } from '../errors.ts'
 import { OPTIONS, reportOptions, type Context, type Io } from './context.ts'
-import { readLines } from './opening.ts'
-import { askSecret } from './prompt.ts'
+import { askSecret, readLines } from './prompt.ts'
 
 const TWO_SIDES = 'operations,offline'
 const SINGLE_SIDE = 'operations'
@@ -32,7 +31,6 @@ export function keysInitCommand(context: Context): CommandModule {
         })
         .option('single-side', {
           type: 'boolean',
-          default: false,
           description: 'one side only, which opens every backup alone',
         })
         .option('passphrases', {
@@ -53,7 +51,6 @@ export function keysInitCommand(context: Context): CommandModule {
         })
         .option('write-config', {
           type: 'boolean',
-          default: false,
           description: 'write the section backup: to a new pgveil.yaml',
         })
         .example('$0 keys init --name crm', 'keys/, with a passphrase for each side'),

@@ -22,10 +22,9 @@ export function keysRewrapCommand(context: Context): CommandModule {
           description: 'whose envelopes',
         })
         .option('label', { type: 'string', requiresArg: true, description: 'of this backup' })
-        .option('all', { type: 'boolean', default: false, description: 'of all backups' })
+        .option('all', { type: 'boolean', description: 'of all backups' })
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'open the envelopes, write nothing',
         })
         .example('$0 keys rewrap --all --side operations --key old.private.asc', '')

@@ -16,7 +16,6 @@ export function listCommand(context: Context): CommandModule {
         .options(SIGNER_OPTION)
         .option('deep', {
           type: 'boolean',
-          default: false,
           description: 'read every byte of every object, too',
         })
         .example('$0 list', 'signatures, chain, envelopes, presence and sizes')

@@ -21,8 +21,9 @@ export function masksCommand({ io }: Context): CommandModule {
       const name = args['name'] as string | undefined
       const one = name === undefined ? undefined : MASKS.get(name)
       if (name !== undefined && !one) {
-        const hint = didYouMean(name, MASKS.keys())
-        throw new Failure('usage', `unknown mask ${JSON.stringify(name)}`, hint ? { hint } : {})
+        throw new Failure('usage', `unknown mask ${JSON.stringify(name)}`, {
+          hint: didYouMean(name, MASKS.keys()) ?? 'pgveil masks lists all',
+        })
       }
       const shown = one
         ? [one]

@@ -1,15 +1,14 @@
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseAnswer } from '../backup/custody.ts'
 import { readKeyFile } from '../backup/keys.ts'
 import type { Opening } from '../backup/unlock.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import type { EnvelopeOpener } from '../seal/envelope.ts'
 import { GpgOpener } from '../seal/gpg-opener.ts'
 import { KeyRing, readPrivateKeys, unlockKey, type PrivateKeyFile } from '../seal/key-ring.ts'
 import type { Io } from './context.ts'
-import { askSecret } from './prompt.ts'
+import { askSecret, readLines } from './prompt.ts'
 
 /**
  * What the command line says may open a backup.
@@ -40,8 +39,8 @@ async function readHalf(path: string, side: string): Promise<Buffer> {
   try {
     answer = await readFile(path)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('key', `cannot read the half of ${side} in ${path}: ${code ?? 'unreadable'}`)
+    const message = `cannot read the half of ${side} in ${path}: ${systemReason(cause)}`
+    throw new Failure('key', message, { cause })
   }
   try {
     return parseAnswer(answer)
@@ -72,25 +71,6 @@ async function unlockAll(
     }
   }
   return keys
-}
-
-/** Passphrases from a file descriptor, one a line. */
-export function readLines(fd: number): Buffer[] {
-  let text: Buffer
-  try {
-    text = readFileSync(fd)
-  } catch (cause) {
-    throw new Failure('key', `cannot read passphrases from file descriptor ${fd}`, { cause })
-  }
-  const lines: Buffer[] = []
-  for (let at = 0; at < text.length;) {
-    const found = text.indexOf(0x0a, at)
-    const end = found < 0 ? text.length : found
-    lines.push(Buffer.from(text.subarray(at, end)))
-    at = end + 1
-  }
-  text.fill(0)
-  return lines
 }
 
 async function passphraseOf(

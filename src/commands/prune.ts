@@ -14,7 +14,6 @@ export function pruneCommand(context: Context): CommandModule {
         .options({ config, store, json, quiet })
         .option('dry-run', {
           type: 'boolean',
-          default: false,
           description: 'show the decision for each backup, remove nothing',
         })
         .example('$0 prune --dry-run', 'what would go, what stays, and why')
@@ -23,7 +22,7 @@ export function pruneCommand(context: Context): CommandModule {
         ),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
-      const { prune } = await import('../retention/prune.ts')
+      const { pruneBackups } = await import('../retention/prune.ts')
       context.cleaning('ending with the backup at hand')
       const { retention, verify } = settings.operations
       const options = {
@@ -35,7 +34,7 @@ export function pruneCommand(context: Context): CommandModule {
         dryRun: args['dryRun'] === true,
         at: Date.now(),
       }
-      await prune(options, emit, signal)
+      await pruneBackups(options, emit, signal)
     },
   }
 }

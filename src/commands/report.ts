@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { splitList } from '../config/layers.ts'
+import { splitList } from '../config/words.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { Failure } from '../errors.ts'
 import { FORMATS, type Format } from '../report/daily/formats.ts'
@@ -19,7 +19,11 @@ export function reportCommand(context: Context): CommandModule {
     builder: (yargs) =>
       yargs
         .options({ config, store, json, quiet })
-        .option('name', { type: 'string', requiresArg: true, description: 'chain of backups' })
+        .option('name', {
+          type: 'string',
+          requiresArg: true,
+          description: 'of which database, where the store holds several',
+        })
         .option('format', {
           type: 'string',
           requiresArg: true,
@@ -43,7 +47,6 @@ export function reportCommand(context: Context): CommandModule {
         })
         .option('strict', {
           type: 'boolean',
-          default: false,
           description: 'exit with 21 where the day is not good',
         })
         .option('at', {
@@ -53,7 +56,7 @@ export function reportCommand(context: Context): CommandModule {
           description: 'the time that counts, in ISO 8601',
         })
         .example('$0 report', 'files, mail and ping, as pgveil.yaml says')
-        .example('$0 report --output build --format junit --no-mail --no-ping --strict', 'for CI')
+        .example('$0 report --format junit --no-mail --strict', 'for CI')
         .epilogue('Exits with 0 once the report is delivered, whatever it says; see --strict.'),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
@@ -90,9 +93,7 @@ function toFormat(name: string): Format {
 }
 
 function textOf(args: Readonly<Record<string, unknown>>, name: string): string | undefined {
-  const value = args[name]
-  if (!Array.isArray(value)) return value as string | undefined
-  throw new Failure('usage', `--${name} is given more than once`)
+  return args[name] as string | undefined
 }
 
 function timeOf(text: string | undefined): number {

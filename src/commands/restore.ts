@@ -28,11 +28,10 @@ export function restoreCommand(context: Context): CommandModule {
         })
         .option('continue', {
           type: 'boolean',
-          default: false,
           description: 'go on with what an interrupted restore of this backup has left',
         })
         .example('$0 restore --target postgres://…/crm --key operations.asc --key offline.asc', '')
-        .example('$0 restore --only public.contact --half offline=answer.txt', 'one table'),
+        .example('$0 restore --only a.contact --half offline=answer.txt', ''),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'target'] })
       const [{ runRestore }, { signersOf }, { openingOf }] = await Promise.all([

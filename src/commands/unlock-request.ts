@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { BACKUP_CHOICE, choiceOf } from './backup-choice.ts'
+import { BACKUP_CHOICE, withBackup } from './backup-choice.ts'
 import { begin } from './begin.ts'
 import { OPTIONS, type Context } from './context.ts'
 
@@ -31,18 +31,11 @@ export function unlockRequestCommand(context: Context): CommandModule {
         .example('$0 unlock request --side offline', 'a file of a kilobyte, no secret'),
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'] })
-      const [custody, { findBackup }, { loadSigners }, { writeNewFile }, { openStore }] =
-        await Promise.all([
-          import('../backup/custody.ts'),
-          import('../backup/backups.ts'),
-          import('../backup/keys.ts'),
-          import('../backup/new-file.ts'),
-          import('../store/open.ts'),
-        ])
-      const opened = await openStore(settings.store)
-      try {
-        await opened.check()
-        const backup = await findBackup(opened, await loadSigners(settings.backup), choiceOf(args))
+      const [custody, { writeNewFile }] = await Promise.all([
+        import('../backup/custody.ts'),
+        import('../backup/new-file.ts'),
+      ])
+      await withBackup(settings, args, async (opened, backup) => {
         const { label } = backup
         const [side = ''] = custody.sidesOf(backup, args['side'] as string)
         const output = (args['output'] as string | undefined) ?? `${label}.${side}.asc`
@@ -51,9 +44,7 @@ export function unlockRequestCommand(context: Context): CommandModule {
         await writeNewFile(path, request.text, READABLE)
         const { half, recipients } = request
         emit({ event: 'unlock-request', label, side, path, half, recipients })
-      } finally {
-        await opened.close()
-      }
+      })
     },
   }
 }

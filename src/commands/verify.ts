@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
-import { loadConfig } from '../config/config.ts'
 import { Failure } from '../errors.ts'
-import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
+import { begin } from './begin.ts'
+import { flagsOf, OPTIONS, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
 const TEXT = { type: 'string', requiresArg: true } as const
-const SWITCH = { type: 'boolean', default: false } as const
+const SWITCH = { type: 'boolean' } as const
 
 /** Options of `pgveil verify` alone. */
 const VERIFY_OPTIONS = {
@@ -56,15 +56,9 @@ async function verify(args: Args, context: Context): Promise<void> {
   if (args['latest'] === true && args['allUnproven'] === true) {
     throw new Failure('usage', '--latest and --all-unproven exclude each other')
   }
-  const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
+  // Its rules are not those of a copy.
   const { rules: _, ...flags } = flagsOf(args)
-  const settings = await loadConfig({
-    flags,
-    env: io.env,
-    cwd: io.cwd,
-    needs: ['store', 'backup'],
-  })
-  for (const warning of settings.warnings) emit({ event: 'warning', ...warning })
+  const { emit, settings } = await begin(context, args, { needs: ['store', 'backup'], flags })
   const [{ runVerify }, { loadSigners }, { openingOf }] = await Promise.all([
     import('../verify/run.ts'),
     import('../backup/keys.ts'),

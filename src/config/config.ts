@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { z } from 'zod'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { backupSettings, type BackupSettings } from './backup.ts'
 import {
   FILE_SCHEMA,
@@ -114,19 +114,19 @@ export async function loadConfig<N extends Needed>(
   return settings as Configured<N>
 }
 
-const WHAT: Readonly<Record<Needed, string>> = {
-  source: 'source database',
-  target: 'target database',
-  rules: 'rule file',
-  store: 'store',
-  backup: 'way to seal backups',
+const MISSING: Readonly<Record<Needed, string>> = {
+  source: 'no source database is set',
+  target: 'no target database is set',
+  rules: 'no rule file is set',
+  store: 'no store is set',
+  backup: 'no keys of backups are set',
 }
 
 function requireAll(settings: Settings, needs: readonly Needed[]): void {
   for (const key of needs) {
     if (settings[key] !== undefined) continue
     const file = settings.file ?? FILE_NAME
-    throw new Failure('usage', `no ${WHAT[key]} is set`, {
+    throw new Failure('usage', MISSING[key], {
       hint:
         key === 'backup'
           ? `describe the keys under backup: in ${file}; pgveil keys init makes a set for a trial`
@@ -153,7 +153,7 @@ async function readConfigFile(request: ConfigRequest<Needed>): Promise<ConfigFil
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (named !== undefined || code !== 'ENOENT')
-      throw new Failure('config', `cannot read ${path}: ${code ?? 'unreadable'}`, { cause })
+      throw new Failure('config', `cannot read ${path}: ${systemReason(cause)}`, { cause })
     const overlooked = existsSync(join(cwd, 'pgveil.yml'))
     const warnings = overlooked
       ? [{ code: 'config-not-read', message: `pgveil.yml is not read; name it ${FILE_NAME}` }]

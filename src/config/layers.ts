@@ -2,14 +2,14 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { Failure } from '../errors.ts'
 import { BACKUP_SCHEMA, type BackupSettings } from './backup.ts'
+import { PG_DUMPS, splitList, type PgDump } from './words.ts'
 import { didYouMean } from './nearest.ts'
 import type { SecretSource } from './secret.ts'
 import { OPERATIONS_SCHEMA, type OperationsSettings } from './operations.ts'
 import { parseStore, STORE_SCHEMA, type StoreSettings } from './store.ts'
 import { checkUrl } from './url.ts'
 
-export const PG_DUMPS = ['auto', 'native', 'wasm'] as const
-export type PgDump = (typeof PG_DUMPS)[number]
+export type { PgDump } from './words.ts'
 
 /** What one place of configuration says; keys it does not set are absent. Paths are absolute. */
 export interface Layer {
@@ -196,14 +196,6 @@ export function unknownVariables(env: NodeJS.ProcessEnv, used: ReadonlySet<strin
       const hint = didYouMean(name, known)
       return `environment variable ${name} is not known and was ignored${hint ? `; ${hint}` : ''}`
     })
-}
-
-/** `a, b` as `['a', 'b']`. */
-export function splitList(text: string): string[] {
-  return text
-    .split(',')
-    .map((item) => item.trim())
-    .filter((item) => item !== '')
 }
 
 function typed(key: (typeof VARIABLES)[keyof typeof VARIABLES], text: string): unknown {

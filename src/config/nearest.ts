@@ -16,9 +16,13 @@ function nearest(name: string, candidates: Iterable<string>, limit = 3): string[
   return found.slice(0, limit).map(({ candidate }) => candidate)
 }
 
-/** `did you mean a or b`, or undefined where nothing is near. */
-export function didYouMean(name: string, candidates: Iterable<string>): string | undefined {
-  const near = nearest(name, candidates)
+/** `did you mean a or b`, or undefined where nothing is near; `prefix` stands before each of them. */
+export function didYouMean(
+  name: string,
+  candidates: Iterable<string>,
+  prefix = '',
+): string | undefined {
+  const near = nearest(name, candidates).map((candidate) => `${prefix}${candidate}`)
   return near.length > 0 ? `did you mean ${near.join(' or ')}` : undefined
 }
 

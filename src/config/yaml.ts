@@ -14,6 +14,7 @@ import type { ZodError } from 'zod'
 import { didYouMean } from './nearest.ts'
 import type { Place } from './place.ts'
 import type { Problems } from './problems.ts'
+import { lowerFirst } from './words.ts'
 
 /** One key of a mapping with its value; aliases are already followed. */
 export interface Entry {
@@ -190,8 +191,4 @@ function describe(code: string, message: string, text: string, offset: number) {
       ? `a key that begins with a double quote needs single quotes around it: '"Schema"."Table"'`
       : 'look at brackets, quotes and indentation before this place',
   }
-}
-
-export function lowerFirst(text: string): string {
-  return text.charAt(0).toLowerCase() + text.slice(1)
 }

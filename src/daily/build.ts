@@ -68,7 +68,9 @@ export async function buildReport(options: DailyOptions): Promise<BuiltReport> {
     reason: reasonOf(problems, shown),
     checks: checks.map(plainCheck),
     problems,
-    notes: notesOf(shown, look, keys, options),
+    notes: notesOf(shown, look, keys, options).filter(
+      (note) => !problems.some(({ message }) => message === note),
+    ),
   }
   return { report, history }
 }

@@ -2,6 +2,7 @@ import pLimit from 'p-limit'
 import { z } from 'zod'
 import type { SigningKey } from '../backup/keys.ts'
 import { createSigned, readSigned } from '../backup/signed-object.ts'
+import { readJson } from '../config/json.ts'
 import { Failure } from '../errors.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -133,14 +134,8 @@ function damaged(message: string): Failure {
 }
 
 function parse(bytes: Buffer, number: number): ErasureRecord {
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    json = undefined
-  }
-  const { success, data } = RECORD.safeParse(json)
-  if (!success) throw damaged(`${recordName(number)} cannot be read`)
+  const data = readJson(bytes, RECORD)
+  if (!data) throw damaged(`${recordName(number)} cannot be read`)
   if (data.number !== number) throw damaged(`${recordName(number)} is record ${data.number}`)
   return data
 }

@@ -7,7 +7,7 @@ import { readSecret } from '../config/secret.ts'
 import type { StoreSettings } from '../config/store.ts'
 import { Failure } from '../errors.ts'
 import { showName, type QualifiedName } from '../postgres/identifiers.ts'
-import type { Emit } from '../report/events.ts'
+import type { ErasureRecordEvent, ErasuresEvent, Emit } from '../report/events.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { erasureKey, hashKey, keyCheck, type HashedKey } from './hash.ts'
@@ -29,10 +29,13 @@ export interface LedgerOptions {
 }
 
 export interface RecordOptions extends LedgerOptions {
-  erasure: ErasureSettings | undefined
+  /** The secret that hashes are made with, and what becomes of rows that refer to the person. */
+  erasure?: ErasureSettings
+  /** Where secrets that are named in the settings are found. */
   env: NodeJS.ProcessEnv
-  /** Chain of backups; undefined: the configured one, or the only one that the store holds. */
-  name: string | undefined
+  /** Chain of backups; absent: the configured one, or the only one that the store holds. */
+  name?: string
+  /** As it stands in the catalog, without quotes. */
   table: QualifiedName
   column: string
   /** Values of the column, as PostgreSQL prints them. */
@@ -61,12 +64,16 @@ export function checkSecret(key: Buffer, { records }: Ledger): void {
 }
 
 /**
- * Puts persons into the ledger of erasures. Their values are hashed and forgotten.
+ * Puts persons into the ledger of erasures. Their values are hashed and forgotten. The database itself is not touched.
  *
+ * @returns the event `erasure-record`, which was emitted
  * @throws Failure `key`, `config` for the secret or the signing key; `integrity` where the ledger is damaged; `usage`
  *   where it is not clear which chain is meant; `store`
  */
-export async function recordErasures(options: RecordOptions, emit: Emit): Promise<void> {
+export async function recordErasures(
+  options: RecordOptions,
+  emit: Emit,
+): Promise<ErasureRecordEvent> {
   const { backup, erasure, env, table, column, values, state } = options
   if (!erasure) throw noSecret()
   if (values.length > MOST_PERSONS) {
@@ -90,7 +97,7 @@ export async function recordErasures(options: RecordOptions, emit: Emit): Promis
     })
     await rememberLedger(state, store.label, ledger)
     const added = record?.keys.length ?? 0
-    emit({
+    const event: ErasureRecordEvent = {
       event: 'erasure-record',
       number: record?.number ?? ledger.records.length,
       name,
@@ -98,7 +105,9 @@ export async function recordErasures(options: RecordOptions, emit: Emit): Promis
       column,
       added,
       known: hashed.length - added,
-    })
+    }
+    emit(event)
+    return event
   } finally {
     key.fill(0)
     await store.close()
@@ -166,15 +175,16 @@ async function chainOf(store: Store, { name, backup }: RecordOptions): Promise<s
 /**
  * Checks the ledger and lists its records, without values: it holds none.
  *
+ * @returns the event `erasures`, which was emitted
  * @throws Failure `integrity`, `store`
  */
-export async function listErasures(options: LedgerOptions, emit: Emit): Promise<void> {
+export async function listErasures(options: LedgerOptions, emit: Emit): Promise<ErasuresEvent> {
   const signers = await loadSigners(options.backup)
   const store = await openStore(options.store)
   try {
     const ledger = await readLedger(store, signers)
     await rememberLedger(options.state, store.label, ledger)
-    emit({
+    const event: ErasuresEvent = {
       event: 'erasures',
       store: store.label,
       records: ledger.records.map(({ number, time, by, name, schema, table, column, keys }) => ({
@@ -186,7 +196,9 @@ export async function listErasures(options: LedgerOptions, emit: Emit): Promise<
         column,
         persons: keys.length,
       })),
-    })
+    }
+    emit(event)
+    return event
   } finally {
     await store.close()
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { systemReason } from '../errors.ts'
 import { undelivered } from './undelivered.ts'
 
 const MODE = 0o644
@@ -24,8 +25,7 @@ export async function replaceFile(path: string, content: string): Promise<void> 
     await rename(building, path)
   } catch (cause) {
     await rm(building, { force: true }).catch(() => undefined)
-    const { code } = cause as NodeJS.ErrnoException
-    throw undelivered(`cannot write ${path}: ${code ?? 'unknown'}`, {
+    throw undelivered(`cannot write ${path}: ${systemReason(cause)}`, {
       hint: 'let the user that runs pgveil write there, and look for room on the disk',
       cause,
     })

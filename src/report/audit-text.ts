@@ -8,7 +8,7 @@ import type {
   StepEvent,
 } from './events.ts'
 import { grid, type GridColumn } from './grid.ts'
-import { count, duration, plural } from './numbers.ts'
+import { count, duration, moment, plural } from './numbers.ts'
 import type { Style } from './style.ts'
 
 /** What the records of commands, and the nightly order of them, print on stdout; undefined for any other event. */
@@ -57,9 +57,10 @@ const COLUMNS: GridColumn[] = [
   { title: 'started (UTC)' },
   { title: 'who' },
   { title: 'command' },
-  { title: 'on' },
   { title: 'result' },
   { title: 'took', align: 'right' },
+  // The longest: where it wraps, the others still stand in their columns.
+  { title: 'on' },
 ]
 
 function runsLines({ directory, runs }: AuditRunsEvent, style: Style): string[] {
@@ -71,19 +72,18 @@ function runsLines({ directory, runs }: AuditRunsEvent, style: Style): string[] 
 function cellsOf(run: AuditRun): string[] {
   const { user, sudo, host, command, label, source, target, store, result, exitCode, seconds } = run
   const who = `${sudo === undefined ? '' : `${sudo} as `}${user}@${host}`
-  const ways = [source, label ?? store, target].filter((text) => text !== undefined)
+  const backup = label ?? store
+  // A backup names itself as its target, a restore as its source.
+  const isNamed = backup === undefined || source === backup || target?.includes(backup)
+  const ways = [source, isNamed ? undefined : backup, target].filter((text) => text !== undefined)
   return [
     moment(run.started),
     visible(who),
     visible(command),
-    visible(ways.join(' → ')),
     result === undefined ? 'no end' : result === 'done' ? 'done' : `${result} (${exitCode})`,
     seconds === undefined ? '' : duration(seconds),
+    visible(ways.join(' → ')),
   ]
-}
-
-function moment(time: string): string {
-  return time.slice(0, 19).replace('T', ' ')
 }
 
 function stepLines(

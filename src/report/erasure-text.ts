@@ -1,7 +1,7 @@
 import { visible } from './display.ts'
 import type { ErasedRows, ErasureRecordEvent, ErasuresEvent } from './events.ts'
 import { grid } from './grid.ts'
-import { count, plural } from './numbers.ts'
+import { count, moment, plural } from './numbers.ts'
 import type { Style } from './style.ts'
 
 export function erasureRecordText(event: ErasureRecordEvent): string {
@@ -28,7 +28,7 @@ export function erasuresText({ store, records }: ErasuresEvent, style: Style): s
   const [title = '', ...rows] = grid(
     [
       { title: 'record', align: 'right' },
-      { title: 'when' },
+      { title: 'when (UTC)' },
       { title: 'by' },
       { title: 'backups of' },
       { title: 'table' },
@@ -37,7 +37,7 @@ export function erasuresText({ store, records }: ErasuresEvent, style: Style): s
     ],
     records.map(({ number, time, by, name, table, column, persons: n }) => [
       String(number),
-      time,
+      moment(time),
       visible(by),
       name,
       visible(table),

@@ -2,7 +2,7 @@ import { padEnd, padStart, truncate, visible, width } from './display.ts'
 import { clock, count, plural, size } from './numbers.ts'
 import type { DisplayOptions } from './plain.ts'
 import type { Progress, Running } from './progress.ts'
-import { PHASES, type Display } from './text.ts'
+import { doing, type Display } from './text.ts'
 
 const FRAME = 100
 /** Without news the clock still runs. */
@@ -30,7 +30,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
   const frame = (): string[] => {
     if (closed || !progress) return []
     const { columns, rows } = terminal()
-    return compose(progress, now(), rows - 2).map((text) => truncate(text, columns - 1))
+    const most = { rows: rows - 2, columns: columns - 1 }
+    return compose(progress, now(), most).map((text) => truncate(text, most.columns))
   }
   /**
    * Replaces the last frame by `above`, which stays, and a new frame. Lines are cleared one by one:
@@ -43,7 +44,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     const texts = head === undefined ? [] : [head, ...lines]
     const styled = head === undefined ? [] : [style.bold(head), ...lines]
     const blank = drawn.slice(above.length + texts.length).map(() => '')
-    const all = [...above, ...styled, ...blank].map((text) => `\x1b[2K${text}\n`).join('')
+    // The terminal has echoed ^C where the cursor was.
+    const all = [...above, ...styled, ...blank].map((text) => `\r\x1b[2K${text}\n`).join('')
     const back = blank.length > 0 ? `\x1b[${blank.length}A` : ''
     const rest = all === '' || drawn.length === 0 ? '' : '\x1b[J'
     const text = `${rewind()}${all}${back}${rest}`
@@ -51,7 +53,8 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
     if (text !== '') stderr.write(text)
   }
   const timer = setInterval(() => {
-    if (stale || (progress?.phase && now() - drawnAt >= IDLE_FRAME)) draw()
+    const isLate = now() - drawnAt >= IDLE_FRAME
+    if (stale || (progress && isLate && doing(progress, now()))) draw()
   }, FRAME).unref()
 
   return {
@@ -74,40 +77,47 @@ export function liveDisplay({ stderr, style, size: terminal, now }: DisplayOptio
   }
 }
 
-/** The lines of one frame, at most `most`, not cut to the terminal's width yet. */
-function compose(progress: Progress, at: number, most: number): string[] {
-  if (!progress.phase) return []
-  const elapsed = (at - progress.phaseStart) / 1000
-  if (progress.phase !== 'rows') return [`${PHASES[progress.phase]}  ${clock(elapsed)}`]
+/** The lines of one frame, at most `rows` of them; those that are too wide are not cut yet. */
+function compose(
+  progress: Progress,
+  at: number,
+  { rows, columns }: { rows: number; columns: number },
+): string[] {
+  const now = doing(progress, at)
+  if (!now) return []
+  const { what, seconds: elapsed } = now
+  const head = `${what}  ${clock(elapsed)}`
+  if (progress.phase !== 'rows') return [head]
   const { done } = progress
   const parts = [
-    `${PHASES.rows}  ${clock(elapsed)}`,
+    head,
     `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
     size(progress.bytes),
-    `${size(progress.rate)}/s`,
+    `${size(progress.rate(at))}/s`,
   ]
   if (done !== undefined) parts.push(`${Math.floor(done * 100)}%`)
   if (done && elapsed > 3) parts.push(`ETA ${clock((elapsed * (1 - done)) / done)}`)
   const { running } = progress
-  const shown = running.length > most - 1 ? running.slice(0, Math.max(0, most - 2)) : running
-  const lines = [parts.join('  '), ...tableLines(shown)]
+  const shown = running.length > rows - 1 ? running.slice(0, Math.max(0, rows - 2)) : running
+  const lines = [parts.join('  '), ...tableLines(shown, columns)]
   const more = running.length - shown.length
   if (more > 0) lines.push(`  and ${plural(more, 'more table')}`)
   return lines
 }
 
-function tableLines(running: readonly Running[]): string[] {
+/** What there is no room for is left out as a whole, the time to go first. */
+function tableLines(running: readonly Running[], columns: number): string[] {
   const names = running.map(({ table }) => truncate(visible(table), LONGEST_NAME))
   const longest = Math.max(...names.map(width), 0)
-  return running.map(({ rows, rate, done, left }, i) =>
-    [
+  return running.map(({ rows, rate, done, left }, i) => {
+    const cells = [
       `  ${padEnd(names[i] ?? '', longest)}`,
       padStart(plural(rows, 'row'), 16),
       padStart(done === undefined ? '' : `${Math.floor(done * 100)}%`, 4),
       padStart(`${size(rate)}/s`, 11),
       left === undefined ? '' : `ETA ${clock(left)}`,
     ]
-      .join('  ')
-      .trimEnd(),
-  )
+    while (cells.length > 1 && width(cells.join('  ').trimEnd()) > columns) cells.pop()
+    return cells.join('  ').trimEnd()
+  })
 }

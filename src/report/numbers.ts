@@ -17,12 +17,14 @@ export function size(bytes: number): string {
   return `${unit === 0 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`
 }
 
-/** `0.3 s`, `42 s`, `3:07`, `1:02:03` */
+/** `0.3 s`, `42 s`, `3 min 7 s`, `1 h 2 min` */
 export function duration(seconds: number): string {
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`
   const whole = Math.round(seconds)
   if (whole < 60) return `${whole} s`
-  return clock(whole)
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  const minutes = Math.round(whole / 60)
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 /** `0:42`, `3:07`, `1:02:03` */
@@ -37,4 +39,9 @@ export function clock(seconds: number): string {
 /** `1 table`, `2 tables` */
 export function plural(n: number, noun: string): string {
   return `${count(n)} ${noun}${n === 1 ? '' : 's'}`
+}
+
+/** An ISO 8601 time as `2026-11-22 02:00:00`. */
+export function moment(time: string): string {
+  return time.slice(0, 19).replace('T', ' ')
 }

@@ -4,7 +4,7 @@ import { clock, count, duration, plural, size } from './numbers.ts'
 import type { Progress } from './progress.ts'
 import type { TextSink } from './reporter.ts'
 import type { Style } from './style.ts'
-import { PHASES, type Display } from './text.ts'
+import { doing, PHASES, STEPS, type Display } from './text.ts'
 
 const ROWS_EVERY = 5_000
 const PHASE_EVERY = 30_000
@@ -26,11 +26,12 @@ export function plainDisplay({ stderr, style, now }: DisplayOptions): Display {
     stderr.write(`pgveil: ${text}\n`)
   }
   const tick = (): void => {
-    if (!progress?.phase) return
+    if (!progress) return
+    const current = doing(progress, now())
     const rows = progress.phase === 'rows'
-    if (now() - printed < (rows ? ROWS_EVERY : PHASE_EVERY)) return
-    if (rows) line(rowsLine(progress))
-    else line(`still ${PHASES[progress.phase]}, ${clock((now() - progress.phaseStart) / 1000)}`)
+    if (!current || now() - printed < (rows ? ROWS_EVERY : PHASE_EVERY)) return
+    if (rows) line(rowsLine(progress, now()))
+    else line(`still ${current.what}, ${clock(current.seconds)}`)
   }
   const timer = setInterval(tick, 1_000).unref()
   return {
@@ -52,19 +53,23 @@ function eventLine(event: Event): string | undefined {
     return event.state === 'started'
       ? PHASES[event.phase]
       : `${PHASES[event.phase]}: done in ${duration(event.seconds ?? 0)}`
+  if (event.event === 'verify-step')
+    return event.state === 'started'
+      ? STEPS[event.step]
+      : `${STEPS[event.step]}: ${event.outcome}, ${plural(event.checks ?? 0, 'check')} in ${duration(event.seconds ?? 0)}`
   if (event.event === 'table')
     return `${visible(event.table)}: ${plural(event.rows, 'row')}, ${size(event.bytes)}, ${duration(event.seconds)}, ${event.codec}`
   return undefined
 }
 
-function rowsLine(progress: Progress): string {
+function rowsLine(progress: Progress, at: number): string {
   const running = progress.running.map(({ table, done }) =>
     done === undefined ? visible(table) : `${visible(table)} ${Math.floor(done * 100)}%`,
   )
   return [
     `${count(progress.finished)} of ${plural(progress.planned, 'table')}`,
     size(progress.bytes),
-    `${size(progress.rate)}/s`,
+    `${size(progress.rate(at))}/s`,
     truncate(running.join(', '), LONGEST_NAMES),
   ]
     .filter((part) => part !== '')

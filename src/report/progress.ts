@@ -1,4 +1,4 @@
-import type { Event, Phase, PlannedTable, ProgressEvent } from './events.ts'
+import type { Event, Phase, PlannedTable, ProgressEvent, VerifyStepEvent } from './events.ts'
 
 /** A table whose rows are on their way. */
 export interface Running {
@@ -29,6 +29,9 @@ export class Progress {
   phase: Phase | undefined
   /** Time of {@link Progress.phase}'s start, in the clock of the caller, milliseconds. */
   phaseStart = 0
+  /** Of a restore test; phases may come and go within. */
+  step: VerifyStepEvent['step'] | undefined
+  stepStart = 0
   finished = 0
   finishedRows = 0
   finishedBytes = 0
@@ -46,6 +49,9 @@ export class Progress {
     } else if (event.event === 'phase') {
       this.phase = event.state === 'started' ? event.phase : undefined
       this.phaseStart = at
+    } else if (event.event === 'verify-step') {
+      this.step = event.state === 'started' ? event.step : undefined
+      this.stepStart = at
     } else if (event.event === 'progress') {
       this.#advance(event)
     } else if (event.event === 'table') {
@@ -69,8 +75,9 @@ export class Progress {
     return [...this.#running.values()].reduce((sum, t) => sum + t.last.bytes, this.finishedBytes)
   }
 
-  get rate(): number {
-    return [...this.#running.values()].reduce((sum, { rate }) => sum + rate, 0)
+  /** Received bytes a second since the phase began: of small tables most is over before anything is told of it. */
+  rate(at: number): number {
+    return (this.bytes * 1000) / Math.max(1, at - this.phaseStart)
   }
 
   /** Share of all tables that is in, by their size on the source; undefined where that is not known. */

@@ -82,18 +82,16 @@ export function tablesOf(
   ])
   cells.push([plural(tables.length, 'table'), count(rows), size(bytes), seconds.toFixed(1), ''])
   const masked = folded.map((table) =>
-    Object.entries(table.masked)
-      .map(([mask, values]) => `${mask} ${count(values)}`)
-      .join(', '),
+    Object.entries(table.masked).map(([mask, values]) => `${mask} ${count(values)}`),
   )
-  if (masked.every((masks) => masks === '')) {
+  if (masked.every((masks) => masks.length === 0)) {
     const [title = '', ...body] = grid(titles, cells)
     const total = style.bold(body.pop() ?? '')
     return [style.dim(title), ...body, total]
   }
   const [title = '', ...body] = grid(
     [...titles, { title: 'masked values' }],
-    cells.map((row, i) => [...row, masked[i] ?? '']),
+    cells.map((row, i) => [...row, masked[i]?.join(', ') ?? '']),
   )
   const total = style.bold(body.pop() ?? '')
   if (Math.max(...body.map(width)) <= columns) return [style.dim(title), ...body, total]
@@ -101,9 +99,22 @@ export function tablesOf(
   const [narrowTitle = '', ...narrow] = grid(titles, cells)
   const lines = masked.flatMap((masks, i) => [
     narrow[i] ?? '',
-    ...(masks === '' ? [] : [style.dim(`    ${masks}`)]),
+    ...listLines(masks, '    ', columns).map((line) => style.dim(line)),
   ])
   return [style.dim(narrowTitle), ...lines, style.bold(narrow.at(-1) ?? '')]
+}
+
+/** Items with commas between, in lines of at most `columns` where that can be. */
+function listLines(items: readonly string[], indent: string, columns: number): string[] {
+  const lines: string[] = []
+  for (const [i, item] of items.entries()) {
+    const text = i < items.length - 1 ? `${item},` : item
+    const line = lines.at(-1)
+    if (line !== undefined && width(`${line} ${text}`) <= columns)
+      lines[lines.length - 1] = `${line} ${text}`
+    else lines.push(`${indent}${text}`)
+  }
+  return lines
 }
 
 /** Members of one group in the place of its first; what belongs to no group stays alone. */

@@ -1,5 +1,5 @@
 import { visible } from './display.ts'
-import type { Event, Phase } from './events.ts'
+import type { Event, Phase, VerifyStepEvent } from './events.ts'
 import { plural } from './numbers.ts'
 import { Progress } from './progress.ts'
 import type { Reporter, TextSink } from './reporter.ts'
@@ -42,6 +42,28 @@ export const PHASES: Readonly<Record<Phase, string>> = {
   checks: 'checking',
   handover: 'handing over',
   commit: 'signing and committing',
+}
+
+/** The steps of a restore test, likewise. */
+export const STEPS: Readonly<Record<VerifyStepEvent['step'], string>> = {
+  signature: 'checking the signature',
+  objects: 'reading every object',
+  restore: 'restoring on a scratch server',
+  compare: 'comparing every row',
+  health: 'looking at heaps, indexes and constraints',
+  assertions: 'asking your assertions',
+  commands: 'running your commands',
+  limits: 'comparing with the limits',
+}
+
+/** What a run is at, and for how many seconds. */
+export function doing(
+  progress: Progress,
+  at: number,
+): { what: string; seconds: number } | undefined {
+  const { phase, phaseStart, step, stepStart } = progress
+  if (phase) return { what: PHASES[phase], seconds: (at - phaseStart) / 1000 }
+  return step && { what: STEPS[step], seconds: (at - stepStart) / 1000 }
 }
 
 /** Prints the result on stdout and everything else on stderr, for a person. */

@@ -19,8 +19,11 @@ export interface PruneOptions {
   store: StoreSettings
   backup: BackupSettings
   retention: RetentionSettings
+  /** Whose restore tests count as a proof. */
   verify: Pick<VerifySettings, 'signer'>
+  /** Where passphrases that are named in the settings are found. */
   env: NodeJS.ProcessEnv
+  /** Decides, and removes nothing. */
   dryRun: boolean
   /** Now, in milliseconds. */
   at: number
@@ -32,10 +35,15 @@ const HOUR_MS = 60 * 60 * 1000
  * Removes the backups that the policy does not want any more, what runs that died have left, and uploads that never
  * ended. A crash at any moment leaves nothing that counts as a backup and is not whole.
  *
- * @throws Failure `refused` after the result was emitted, where a lock kept everything that should have gone; `key`,
- *   `config` where nothing can be signed; `store`
+ * @returns the event `prune`, which was emitted: the decision for each backup, and what became of it
+ * @throws Failure `refused` after the event was emitted, where a lock kept everything that should have gone; `key`,
+ *   `config` where nothing can be signed; `store`; the reason of `signal`
  */
-export async function prune(options: PruneOptions, emit: Emit, signal: AbortSignal): Promise<void> {
+export async function pruneBackups(
+  options: PruneOptions,
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<PruneEvent> {
   const signers = await loadSigners(options.backup)
   const signing = options.dryRun
     ? undefined
@@ -61,15 +69,17 @@ export async function prune(options: PruneOptions, emit: Emit, signal: AbortSign
     const leftovers = await run.removeLeftovers(found)
     const before = new Date(options.at - options.retention.graceHours * HOUR_MS)
     const stranded = await store.stranded(before, { remove: !options.dryRun })
-    emit({
+    const event: PruneEvent = {
       event: 'prune',
       store: store.label,
       dryRun: options.dryRun,
       backups: candidates.map((candidate) => listed(candidate, found, decisions, outcomes)),
       leftovers,
       stranded,
-    })
+    }
+    emit(event)
     run.raise()
+    return event
   } finally {
     await store.close()
   }

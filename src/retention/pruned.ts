@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { readJson } from '../config/json.ts'
 import { Failure } from '../errors.ts'
 import type { SigningKey } from '../backup/keys.ts'
 import { createSigned, readSigned, signatureName } from '../backup/signed-object.ts'
@@ -114,14 +115,8 @@ async function readNewest(
 }
 
 function parse(bytes: Buffer, object: string, name: string, generation: number): PrunedList {
-  let json: unknown
-  try {
-    json = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    json = undefined
-  }
-  const { success, data } = PRUNED.safeParse(json)
-  if (!success) throw new Failure('integrity', 'it is no list of pruned backups')
+  const data = readJson(bytes, PRUNED)
+  if (!data) throw new Failure('integrity', 'it is no list of pruned backups')
   if (data.name !== name || data.generation !== generation)
     throw new Failure('integrity', `it is not what belongs under the name ${object}`)
   return data

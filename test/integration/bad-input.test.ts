@@ -349,7 +349,7 @@ describe('arguments and configuration', () => {
       name: 'an unknown flag',
       args: ['--sorce', 'x'],
       code: 2,
-      message: /unknown argument: sorce/,
+      message: /unknown argument: --sorce/,
       hint: /did you mean --source/,
     },
     {

@@ -9,6 +9,8 @@ import { loadSealingKeys } from '../../src/backup/keys.ts'
 import { FORMAT, type Manifest } from '../../src/backup/manifest.ts'
 import { writeSealed } from '../../src/backup/object-writer.ts'
 import { run } from '../../src/cli.ts'
+// Commands load this and others at the same time, which share modules: jest can do that only with what it has.
+import '../../src/commands/opening.ts'
 import { loadConfig } from '../../src/config/config.ts'
 import { drawSecret, passphraseOf, type Secret } from '../../src/seal/secret.ts'
 import { openStore } from '../../src/store/open.ts'

@@ -19,7 +19,7 @@ import type { StoreSettings } from '../../src/config/store.ts'
 import { storeSettings } from '../../src/config/store.ts'
 import { Failure } from '../../src/errors.ts'
 import type { BackupsEvent, Event, PruneEvent } from '../../src/report/events.ts'
-import { prune } from '../../src/retention/prune.ts'
+import { pruneBackups } from '../../src/retention/prune.ts'
 import { readPrivateKeys } from '../../src/seal/key-ring.ts'
 import { readPublicKeys } from '../../src/seal/keys.ts'
 import { signDetached } from '../../src/seal/signature.ts'
@@ -247,7 +247,7 @@ async function runPrune(
     at,
   }
   try {
-    await prune(options, (event) => events.push(event), new AbortController().signal)
+    await pruneBackups(options, (event) => events.push(event), new AbortController().signal)
   } catch (error) {
     failure = error as Failure
   }

@@ -36,8 +36,9 @@ export function chartText(days: readonly Day[], series: Series): string {
   const range = rangeOf(days, series)
   if (!range) return `${series.title}: nothing measured`
   const { lowest, highest, last } = range
-  const { text } = series
-  return `${series.title} over ${days.length} days: ${text(lowest)} to ${text(highest)}, ${text(last)} at the end`
+  const { title, text } = series
+  const values = `${text(lowest)} to ${text(highest)}, ${text(last)} at the end`
+  return `${title} over ${days.length} days: ${lowest === highest ? `always ${text(last)}` : values}`
 }
 
 /** Bars from zero; a night without a backup is a gap with a mark on the base line. */

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -48,27 +49,62 @@ test('--help and --version go to stdout', async () => {
   for (const word of ['pgveil copy', 'pgveil rules', 'pgveil masks', 'Exit codes:'])
     expect(help.out).toContain(word)
   expect((await cli(['copy', '--help'])).out).toContain('--dry-run')
+  expect((await cli(['copy', '-h'])).out).toContain('--dry-run')
   expect((await cli(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/)
 })
+
+test.each(['--help', '--version'])(
+  '%s reads no configuration and leaves no record',
+  async (argv) => {
+    const config = join(cwd, 'unreadable.yaml')
+    await writeFile(config, 'nonsense: 1')
+    const state = join(cwd, 'state-of-help')
+    const { code, err } = await cli([argv], { PGVEIL_CONFIG: config, XDG_STATE_HOME: state })
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(existsSync(state)).toBe(false)
+  },
+)
 
 test('the help names every exit code', async () => {
   const { out } = await cli(['--help'])
   for (const code of Object.values(EXIT_CODES)) expect(out).toMatch(new RegExp(`\\b${code} `))
 })
 
+test.each(
+  `copy, backup, list, restore, verify, prune, erase record, nightly, report, keys init, keys drill, keys rewrap,
+  unlock request, unlock answer, audit show`.split(/,\s+/),
+)('examples of %s stand in one line each', async (command) => {
+  const { out } = await cli([...command.split(' '), '--help'])
+  const [, examples = ''] = /^Examples:\n([\s\S]*?)(?:\n\n|$)/m.exec(out) ?? []
+  for (const line of examples.trimEnd().split('\n'))
+    expect(line).toMatch(new RegExp(`^  pgveil ${command}( |$)`))
+})
+
 describe('usage errors', () => {
   test.each([
     [[], 'which command?', 'pgveil --help'],
     [['frobnicate'], 'unknown argument: frobnicate', 'pgveil --help'],
-    [['rules'], 'which rules command?', 'pgveil --help'],
-    [['copy', '--sorce', 'x'], 'unknown argument: sorce', 'did you mean --source'],
-    [['copy', '--keep-previos'], 'unknown argument: keep-previos', 'keep-previous'],
-    [['copy', '--source'], 'not enough arguments following: source', 'pgveil --help'],
+    [['rules'], 'which rules command?', 'see pgveil rules --help'],
+    [['rules', 'chek'], 'unknown argument: chek', 'did you mean check'],
+    [['copy', '--sorce', 'x'], 'unknown argument: --sorce', 'did you mean --source'],
+    [['copy', '--keep-previos=x'], 'unknown argument: --keep-previos', 'did you mean --keep-prev'],
+    [['copy', '-x'], 'unknown argument: -x', 'see pgveil copy --help'],
+    [['masks', '--deep'], 'unknown argument: --deep', 'see pgveil masks --help'],
+    [['copy', '--source'], '--source wants a value', 'see pgveil copy --help'],
+    [['erase', 'record'], 'missing: --table and --column', 'see pgveil erase record --help'],
+    [['verify', '--label', 'x', '--latest'], '--label and --latest exclude each other', 'verify'],
+    [['verify', '--label', 'x'], 'no store is set', 'PGVEIL_STORE'],
+    [['restore', '--label', 'x', '--label', 'y'], '--label is given more than once', ''],
+    [['list', '--quiet', '--quiet'], '--quiet is given more than once', ''],
+    // yargs takes this for --dry-run=false
+    [['prune', '--dry-run=yes'], '--dry-run takes no value', ''],
+    [['report', '--no-ping=1'], '--no-ping takes no value', ''],
     [['copy', ...URLS, ...URLS], '--source is given more than once', ''],
-    [['copy', '--pg-dump', 'x'], 'invalid values', ''],
+    [['copy', '--pg-dump', 'x'], '--pg-dump: there is no x', 'auto, native, wasm'],
     [['copy', '--jobs', 'x', ...URLS], '--jobs: expected a whole number', ''],
     [['copy', ...URLS], 'no rule file is set', 'PGVEIL_RULES'],
     [['masks', 'internet.emial'], 'unknown mask "internet.emial"', 'internet.email'],
+    [['masks', 'nonsense'], 'unknown mask "nonsense"', 'pgveil masks lists all'],
   ])('%j', async (argv, message, hint) => {
     const { code, out, err } = await cli(argv)
     expect({ code, out }).toEqual({ code: 2, out: '' })

@@ -120,7 +120,7 @@ describe('errors', () => {
   test('a named file must exist', async () => {
     await expect(load({ config: 'other.yaml' })).rejects.toMatchObject({
       kind: 'config',
-      message: `cannot read ${join(cwd, 'other.yaml')}: ENOENT`,
+      message: `cannot read ${join(cwd, 'other.yaml')}: no such file or directory (ENOENT)`,
     })
   })
 })
@@ -204,7 +204,7 @@ describe('the secret', () => {
   test('in a file that is not there', async () => {
     await expect(readSecret({ file: '/nowhere' }, {})).rejects.toMatchObject({
       kind: 'key',
-      message: 'cannot read the secret: file /nowhere: ENOENT',
+      message: 'cannot read the secret: file /nowhere: no such file or directory (ENOENT)',
     })
   })
 

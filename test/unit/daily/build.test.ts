@@ -59,6 +59,16 @@ test('an empty store: what is wrong comes first, keys near their end are seen', 
   expect(report.keys.map(({ role }) => role)).not.toContain('signing key')
 })
 
+test('what is a problem is not told again among what is worth knowing', async () => {
+  const { publicKey, privateKey } = await generateKey({ name: 'offline', use: 'encrypt' })
+  await writeFile(join(directory, 'offline.asc'), publicKey)
+  await writeFile(join(directory, 'found.asc'), privateKey)
+  const { report } = await buildReport({ ...options, history: [] })
+  const problem = report.problems.find(({ check }) => check === 'keys')?.message
+  expect(problem).toMatch(/PRIVATE/)
+  expect(report.notes.filter((note) => note === problem)).toEqual([])
+})
+
 test('a history that cannot be read is told', async () => {
   const { report } = await buildReport({ ...options, history: undefined })
   expect(report.notes.join('\n')).toContain('what earlier reports have seen cannot be read')

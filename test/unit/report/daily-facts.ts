@@ -67,7 +67,7 @@ export function goodDay(): DailyReport {
         '41,909,000 rows in 212 tables',
         '41,909,000 rows in 212 tables, equal',
       ),
-      check('recovery', 'Recovery takes', 'at most 4:00:00', '54:41'),
+      check('recovery', 'Recovery takes', 'at most 4 h 0 min', '54 min 41 s'),
       check('loss', 'A loss costs', 'at most 26 h', 'up to 24 h'),
       check('chain', 'Chain', 'whole and signed', '23 backups'),
       check('keys', 'Keys', 'good for 30 days', 'the first ends on 2027-08-01'),

@@ -51,7 +51,7 @@ describe('HTML', () => {
       '✓ 25 proven; ~ 1 test incomplete: 11 Nov; ○ 1 not tested; – 1 no backup: 22 Nov; ? 2 not known',
       'Size in the store over 30 days: 38.2 GB to 41.2 GB, 41.1 GB at the end',
       'Rows over 30 days: 41,300,000 to 41,888,000, 41,888,000 at the end',
-      'Recovery time over 30 days: 45:40 to 53:20, 52:55 at the end',
+      'Recovery time over 30 days: 45 min 40 s to 53 min 20 s, 52 min 55 s at the end',
     ])
     const marks = elements.filter(({ attributes }) => attributes['class']?.startsWith('mark '))
     expect(marks.length).toBeGreaterThan(15)
@@ -134,7 +134,7 @@ describe('text', () => {
     const text = dailyText(failedDay())
     for (const part of ['✕ BAD', 'Latest backup', 'Expected and found', 'Restore test', 'Keys'])
       expect(text).toContain(part)
-    expect(text).toMatch(/✕ compare {8}486 {3}3:04\n {4}failure: public\.invoice_lines/)
+    expect(text).toMatch(/✕ compare {8}486 {4}3 min 4 s\n {4}failure: public\.invoice_lines/)
     expect(text).toContain('– 1 no backup: 13 Nov')
   })
 

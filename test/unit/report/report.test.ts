@@ -7,6 +7,7 @@ import type {
   PlannedTable,
   ProgressEvent,
   TableEvent,
+  VerifyStepEvent,
 } from '../../../src/report/events.ts'
 import { clock, count, duration, plural, size } from '../../../src/report/numbers.ts'
 import { createReporter, type ReporterOptions } from '../../../src/report/reporter.ts'
@@ -108,13 +109,14 @@ test('numbers are written for people', () => {
     '12.3 MB',
     '1.0 GB',
   ])
-  expect([0.04, 9.94, 9.96, 59.4, 59.6, 3723].map(duration)).toEqual([
+  expect([0.04, 9.94, 9.96, 59.4, 59.6, 3723, 7199].map(duration)).toEqual([
     '0.0 s',
     '9.9 s',
     '10 s',
     '59 s',
-    '1:00',
-    '1:02:03',
+    '1 min 0 s',
+    '1 h 2 min',
+    '2 h 0 min',
   ])
   expect([0, 7, 187].map(clock)).toEqual(['0:00', '0:07', '3:07'])
   expect([plural(1, 'row'), plural(1000, 'row')]).toEqual(['1 row', '1,000 rows'])
@@ -175,7 +177,7 @@ describe('without a terminal', () => {
     expect(err().split('\n')).toEqual([
       'pgveil: db/crm → dev/crm: 2 tables, 200.0 kB, 1 without rows; PostgreSQL 16.4, structure by pg_dump 17',
       'pgveil: copying rows',
-      'pgveil: 0 of 2 tables, 4.0 MB, 1.0 MB/s, public.t 40%',
+      'pgveil: 0 of 2 tables, 4.0 MB, 800.0 kB/s, public.t 40%',
       'pgveil: public.t: 1,234,567 rows, 12.3 MB, 3.2 s, binary',
       'pgveil: copying rows: done in 7.0 s',
       'pgveil: building indexes, constraints and views',
@@ -183,7 +185,7 @@ describe('without a terminal', () => {
       'pgveil: still building indexes, constraints and views, 1:00',
       '',
     ])
-    expect(out()).toBe(`copied db/crm → dev/crm in 1:30
+    expect(out()).toBe(`copied db/crm → dev/crm in 1 min 30 s
 
 table             rows    bytes  seconds  codec   masked values
 public.t     1,234,567  12.3 MB      3.2  binary  internet.email 1,234,000, person.fullName 5
@@ -192,7 +194,7 @@ public.訪問  1,234,567  12.3 MB      3.2  binary  internet.email 1,234,000, pe
 
 without rows: public.bad\\nname
 
-phases: rows 1:20, checks 1.0 s
+phases: rows 1 min 20 s, checks 1.0 s
 
 previous database kept as crm__previous
 
@@ -211,6 +213,38 @@ previous database kept as crm__previous
     close()
     expect(err().match(/number/g)).toHaveLength(3)
     expect(err()).toContain('pgveil: 2 more warnings (a)')
+  })
+
+  test('the steps of a restore test are told, and that a long one goes on', () => {
+    const { emit, close, err } = reporter()
+    const step = (more: Partial<VerifyStepEvent>): Event => ({
+      event: 'verify-step',
+      label: 'crm',
+      step: 'compare',
+      state: 'started',
+      ...more,
+    })
+    emit(step({ step: 'restore' }))
+    emit({ event: 'phase', phase: 'structure', state: 'started' })
+    jest.advanceTimersByTime(31_000)
+    emit({ event: 'phase', phase: 'structure', state: 'finished', seconds: 31 })
+    emit(step({ step: 'restore', state: 'finished', outcome: 'pass', checks: 1, seconds: 31 }))
+    emit(step({}))
+    jest.advanceTimersByTime(31_000)
+    emit(step({ state: 'finished', outcome: 'fail', checks: 78, seconds: 31 }))
+    jest.advanceTimersByTime(61_000)
+    close()
+    expect(err().split('\n')).toEqual([
+      'pgveil: restoring on a scratch server',
+      'pgveil: building the structure',
+      'pgveil: still building the structure, 0:30',
+      'pgveil: building the structure: done in 31 s',
+      'pgveil: restoring on a scratch server: pass, 1 check in 31 s',
+      'pgveil: comparing every row',
+      'pgveil: still comparing every row, 0:30',
+      'pgveil: comparing every row: fail, 78 checks in 31 s',
+      '',
+    ])
   })
 
   test('a plan that is the result is shown in full', () => {
@@ -261,6 +295,14 @@ describe('on a terminal', () => {
     expect(out()).toBe('')
   })
 
+  test('what the terminal has echoed does not push a line to the right', () => {
+    const terminal = new Terminal(80, 24)
+    const { emit } = tty(terminal)
+    terminal.write('^C')
+    emit({ event: 'note', message: 'stopping' })
+    expect(terminal.lines()[0]).toBe('stopping')
+  })
+
   test('at most ten frames a second, none after the end', () => {
     const terminal = new Terminal(80, 24)
     const { emit, close } = tty(terminal)
@@ -287,6 +329,20 @@ describe('on a terminal', () => {
     expect(lines).toHaveLength(4)
     expect(Math.max(...lines.map(width))).toBeLessThan(30)
     expect(lines.at(-1)).toBe('  and 18 more tables')
+  })
+
+  test('the clock of a step of a restore test runs between its phases', () => {
+    const terminal = new Terminal(80, 24)
+    const { emit } = tty(terminal)
+    emit({ event: 'verify-step', label: 'crm', step: 'restore', state: 'started' })
+    jest.advanceTimersByTime(2100)
+    expect(terminal.lines()).toEqual(['restoring on a scratch server  0:02'])
+    emit({ event: 'phase', phase: 'structure', state: 'started' })
+    jest.advanceTimersByTime(1100)
+    expect(terminal.lines()).toEqual(['building the structure  0:01'])
+    emit({ event: 'phase', phase: 'structure', state: 'finished', seconds: 1 })
+    jest.advanceTimersByTime(1100)
+    expect(terminal.lines()).toEqual(['restoring on a scratch server  0:04'])
   })
 
   test('the clock of a phase runs without events', () => {
@@ -322,5 +378,26 @@ describe('on a terminal', () => {
     narrow({ event: 'report', report })
     expect(narrowOut()).toBe(out())
     expect(out()).toContain('binary\n    internet.email 1,234,000, person.fullName 5\npublic.訪問')
+  })
+
+  test('what was masked breaks between masks, not within', () => {
+    const { emit, out } = tty(new Terminal(40, 24))
+    emit({ event: 'report', report })
+    expect(out()).toContain('\n    internet.email 1,234,000,\n    person.fullName 5\npublic.訪問')
+  })
+
+  test.each([
+    [57, '  public.t          500 rows   50%     1.0 MB/s'],
+    [58, '  public.t          500 rows   50%     1.0 MB/s  ETA 0:05'],
+  ])('%d columns have room for the time to go as a whole, or not at all', (columns, line) => {
+    const terminal = new Terminal(columns, 24)
+    const { emit } = tty(terminal)
+    emit(rows)
+    for (let s = 1; s <= 5; s++) {
+      jest.advanceTimersByTime(1000)
+      emit(progress('public.t', s))
+    }
+    jest.advanceTimersByTime(100)
+    expect(terminal.lines()[1]).toBe(line)
   })
 })

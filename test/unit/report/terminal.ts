@@ -7,6 +7,7 @@ export class Terminal {
   writes = 0
   #lines: string[] = ['']
   #row = 0
+  #column = 0
 
   constructor(columns: number, rows: number) {
     this.columns = columns
@@ -18,6 +19,7 @@ export class Terminal {
     // oxlint-disable-next-line no-control-regex
     for (const match of text.matchAll(/\x1b\[(\d*)([A-Za-z])|[\r\n]|[^\x1b\r\n]+/g)) {
       const [token, argument, final] = match
+      if (token === '\r' || token === '\n') this.#column = 0
       if (token === '\n') this.#lines[++this.#row] ??= ''
       else if (token === '\r') continue
       else if (final === 'A') this.#row -= Number(argument)
@@ -36,12 +38,13 @@ export class Terminal {
   }
 
   #print(text: string): void {
-    let line = (this.#lines[this.#row] ?? '') + text
+    let line = (this.#lines[this.#row] ?? '').slice(0, this.#column).padEnd(this.#column) + text
     while (width(line) > this.columns) {
       this.#lines[this.#row] = line.slice(0, this.columns)
       line = line.slice(this.columns)
       this.#row++
     }
     this.#lines[this.#row] = line
+    this.#column = line.length
   }
 }
