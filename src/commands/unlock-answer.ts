@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { Failure } from '../errors.ts'
-import { MAX_ENVELOPE_BYTES } from '../seal/envelope.ts'
 import { OPTIONS, reportOptions, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
@@ -38,12 +37,15 @@ export function unlockAnswerCommand(context: Context): CommandModule {
       if (json && output === '-')
         throw new Failure('usage', '--json and --output - both want standard output')
       const { emit } = context.report({ ...reportOptions(args), plan: 'line' })
-      const [{ unlockAnswer }, { openingOf }, { writeNewFile }] = await Promise.all([
-        import('../backup/custody.ts'),
-        import('./opening.ts'),
-        import('../backup/new-file.ts'),
-      ])
-      const request = await readRequest(resolve(io.cwd, args['envelope'] as string))
+      const [{ unlockAnswer }, { openingOf }, { writeNewFile }, { MAX_ENVELOPE_BYTES }] =
+        await Promise.all([
+          import('../backup/custody.ts'),
+          import('./opening.ts'),
+          import('../backup/new-file.ts'),
+          import('../seal/envelope.ts'),
+        ])
+      const path = resolve(io.cwd, args['envelope'] as string)
+      const request = await readRequest(path, MAX_ENVELOPE_BYTES)
       const { openers } = await openingOf(args, io)
       const { content, half, asRequested } = await unlockAnswer(request, openers)
       try {
@@ -68,11 +70,11 @@ export function unlockAnswerCommand(context: Context): CommandModule {
 }
 
 /** One byte more than an envelope may have is read: a longer file is refused by its form. */
-async function readRequest(path: string): Promise<Buffer> {
+async function readRequest(path: string, most: number): Promise<Buffer> {
   try {
     const file = await open(path)
     try {
-      const buffer = Buffer.alloc(MAX_ENVELOPE_BYTES + 1)
+      const buffer = Buffer.alloc(most + 1)
       let length = 0
       while (length < buffer.length) {
         const { bytesRead } = await file.read(buffer, length)
