@@ -7,7 +7,7 @@ import type { Endpoint } from './connect.ts'
 import { hiddenFromDump, type DumpWarning } from './pg-dump-hidden.ts'
 import { runNative } from './pg-dump-native.ts'
 import { runWasm, WASM_VERSION } from './pg-dump-wasm.ts'
-import { withoutRestrict } from './statements.ts'
+import { withoutRestrict } from './restrict-lines.ts'
 
 /** Which pg_dump to use; `auto` takes the native one where one is new enough. */
 export type DumperChoice = 'native' | 'wasm' | 'auto'

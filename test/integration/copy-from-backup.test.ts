@@ -46,6 +46,9 @@ const TALKATIVE = {
   log_error_verbosity: 'verbose',
   log_temp_files: 0,
   work_mem: '64kB',
+  // Segments of a megabyte, since what did not change is not searched again; as many of them as of larger ones.
+  min_wal_size: '80MB',
+  max_wal_size: '1GB',
 }
 
 let source: Server
@@ -60,7 +63,7 @@ beforeAll(async () => {
   keys = await makeKeys(join(directory, 'keys'))
   ;[source, target, old] = await Promise.all([
     startPostgres({ major: 18, settings: { wal_level: 'logical', max_prepared_transactions: 5 } }),
-    startPostgres({ major: 18, settings: TALKATIVE }),
+    startPostgres({ major: 18, settings: TALKATIVE, initdb: ['--wal-segsize=1'] }),
     startPostgres({ major: 14, settings: { wal_level: 'logical', max_prepared_transactions: 5 } }),
   ])
 })

@@ -14,6 +14,7 @@ import { EXIT_CODES } from '../../src/errors.ts'
 import { MASKS } from '../../src/mask/registry.ts'
 import { optionsSchema } from '../../src/mask/rule-schema.ts'
 import { parseRules } from '../../src/mask/rules.ts'
+import { runPgveil } from '../fixtures/run-pgveil.ts'
 
 // The pages say what the program does: their commands run, their links lead somewhere, their lists are complete.
 
@@ -523,7 +524,7 @@ describe('commands', () => {
     return new Promise((done) => {
       const went = join(directory, '.went')
       const line = `{ ${here(command)}\n} 2>&1; code=$?; pwd >'${went}'; exit $code`
-      execFile('sh', ['-c', line], { cwd: place, env, timeout: 30_000 }, (error, output) => {
+      execFile('sh', ['-c', line], { cwd: place, env, timeout: 60_000 }, (error, output) => {
         if (existsSync(went)) place = readFileSync(went, 'utf8').trim()
         done({ output: there(output), failed: error !== null })
       })
@@ -579,12 +580,11 @@ describe('commands', () => {
   })
 
   test('options of the pages are options, and every option is in a page', async () => {
-    const helps = await Promise.all(
-      ['', ...COMMANDS].map((command) => shell(`pgveil ${command} --help`)),
-    )
-    const options = new Set(
-      helps.flatMap(({ output }) => [...output.matchAll(/--[a-z-]+/g)].map(String)),
-    )
+    const options = new Set<string>()
+    for (const command of ['', ...COMMANDS]) {
+      const { stdout } = await runPgveil([...command.split(' ').filter(Boolean), '--help'])
+      for (const [option] of stdout.matchAll(/--[a-z-]+/g)) options.add(option)
+    }
     const ofScript = new Set([...OPEN_SHELL.matchAll(/--[a-z-]+/g)].map(String))
     const text = [...PAGE_TEXT.values()].join('\n')
     const spans = [...text.matchAll(/`((?:pgveil|--(?=[a-z]))[^`]*)`|^\$ (pgveil [^|>\n]*)/gm)]

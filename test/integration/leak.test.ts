@@ -33,6 +33,9 @@ const TALKATIVE = {
   log_temp_files: 0,
   // sorts and index builds go through files
   work_mem: '64kB',
+  // Segments of a megabyte, since what did not change is not searched again; as many of them as of larger ones.
+  min_wal_size: '80MB',
+  max_wal_size: '1GB',
 }
 
 let source: Server
@@ -123,7 +126,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'pgveil-leak-'))
   ;[source, target] = await Promise.all([
     startPostgres({ major: 14 }),
-    startPostgres({ major: 18, settings: TALKATIVE }),
+    startPostgres({ major: 18, settings: TALKATIVE, initdb: ['--wal-segsize=1'] }),
   ])
   for (const [name, rows] of Object.entries({ crm: ROWS, small: 3_000 })) {
     await query(source.url, `CREATE DATABASE ${name}`)

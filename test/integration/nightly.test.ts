@@ -221,7 +221,8 @@ describe('pgveil nightly', () => {
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
     while (sockets.size === 0) await sleep(20)
     child.kill('SIGTERM')
-    await sleep(500)
+    // The night says so, and so does its step.
+    while (stdout.split('"stopping: ').length < 3) await sleep(20)
     for (const socket of sockets) socket.destroy()
     silent.close()
     if (child.exitCode === null) await once(child, 'close')

@@ -25,6 +25,7 @@ import { generateKey } from '../../src/seal/generate.ts'
 import { compareDatabases } from '../fixtures/compare.ts'
 import { createDatabase, databaseUrl, execute, query, type Server } from '../fixtures/databases.ts'
 import { loadEveryType } from '../fixtures/every-type.mjs'
+import { makeKey as makeOldKey } from '../unit/seal/made-keys.ts'
 
 /**
  * restore.sh makes a whole database of a backup with gpg, zstd and psql, in each shell that is here, without node; and
@@ -345,9 +346,8 @@ exec '${path('tools', program)}' "$@"
 
   describe('a key that has ended', () => {
     test('what it signed before is believed', async () => {
-      const directory = await signedAnew('expiring', (manifest) => manifest, 2)
-      await new Promise((resolve) => setTimeout(resolve, 3000))
-      const options = { directory, signer: 'expiring' }
+      const directory = await signedAnew('ended', (manifest) => manifest, ENDED)
+      const options = { directory, signer: 'ended' }
       const { code, stderr } = await restore('crm', ['--check-only'], options)
       expect({ code, warned: stderr.includes('has expired since') }).toEqual({
         code: 0,
@@ -387,11 +387,16 @@ async function makeKeys(): Promise<void> {
     await makeKey(name, name === 'operations' || name === 'offline' ? 'encrypt' : 'sign')
 }
 
-async function makeKey(name: string, use: 'encrypt' | 'sign', seconds?: number): Promise<void> {
-  const expires = seconds === undefined ? {} : { expires: new Date(Date.now() + seconds * 1000) }
-  const { publicKey, privateKey } = await generateKey({ name, use, ...expires })
-  writeFileSync(path('keys', `${name}.asc`), publicKey)
-  writeFileSync(path('keys', `${name}.key`), privateKey)
+async function makeKey(name: string, use: 'encrypt' | 'sign'): Promise<void> {
+  writeKey(name, await generateKey({ name, use }))
+}
+
+function writeKey(
+  name: string,
+  key: Record<'publicKey' | 'privateKey', string | Uint8Array>,
+): void {
+  writeFileSync(path('keys', `${name}.asc`), key.publicKey)
+  writeFileSync(path('keys', `${name}.key`), key.privateKey)
 }
 
 /** Backs a database up, and lets gpg open the envelopes, as the custodians would. */
@@ -536,12 +541,14 @@ async function expectNothing(options: RestoreOptions, code: number, message: str
   expect(await query(target.url, state)).toEqual(before)
 }
 
-/** Signs a manifest with gpg's own means. */
-function sign(directory: string, key: string): void {
+/** Signs a manifest with gpg's own means, now or at a time that is past. */
+function sign(directory: string, key: string, at?: Date): void {
   const home = path('tmp-gpg')
   mkdirSync(home, { mode: 0o700 })
+  const time = at?.toISOString().slice(0, 19).replace(/[-:]/g, '')
+  const options = [...(time === undefined ? [] : ['--faked-system-time', time]), '--batch', '--yes']
   const gpg = (...args: string[]) => {
-    const { stderr, status } = spawnSync('gpg', ['--homedir', home, '--batch', '--yes', ...args])
+    const { stderr, status } = spawnSync('gpg', ['--homedir', home, ...options, ...args])
     if (status !== 0) throw new Error(String(stderr))
   }
   gpg('--import', path('keys', `${key}.key`))
@@ -550,11 +557,18 @@ function sign(directory: string, key: string): void {
   rmSync(home, { recursive: true })
 }
 
-/** The backup of crm with another manifest and the restore.sh of that, signed by a new key of that name. */
+/** A key of an hour ago that ended half an hour later, and signed in between. */
+const ENDED = { made: 60, lasts: 30, signs: 50 }
+
+/**
+ * The backup of crm with another manifest and the restore.sh of that, signed by a new key of that name.
+ *
+ * @param past minutes: how long ago the key was made, how long it lasts, how long ago it signs
+ */
 async function signedAnew(
   name: string,
   change: (manifest: Manifest) => Manifest,
-  seconds?: number,
+  past?: typeof ENDED,
 ): Promise<string> {
   const directory = path(name)
   cpSync(backups.get('crm') ?? '', directory, { recursive: true })
@@ -567,8 +581,15 @@ async function signedAnew(
   )
   writeFileSync(join(directory, 'restore.sh'), script)
   writeFileSync(join(directory, 'manifest.json'), writeManifest(manifest))
-  await makeKey(name, 'sign', seconds)
-  sign(directory, name)
+  if (past) {
+    const ago = (minutes: number) => new Date(Date.now() - minutes * 60_000)
+    const key = await makeOldKey({ date: ago(past.made), keyExpirationTime: past.lasts * 60 })
+    writeKey(name, { publicKey: key.publicText, privateKey: key.privateText })
+    sign(directory, name, ago(past.signs))
+  } else {
+    await makeKey(name, 'sign')
+    sign(directory, name)
+  }
   return directory
 }
 

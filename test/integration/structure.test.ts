@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
@@ -275,7 +276,7 @@ describe('how pg_dump reaches the server', () => {
       await inSnapshot(source, async (snapshot) => {
         const request = { endpoint: source, dumper, snapshot, section: 'pre-data' } as const
         const outcome = dumpStructure(request).catch((error: unknown) => error)
-        await new Promise((resolve) => setTimeout(resolve, 700))
+        await dumpWaits(source)
         await locker.query(
           "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgveil pg_dump'",
         )
@@ -287,6 +288,18 @@ describe('how pg_dump reaches the server', () => {
       await locker.end()
     }
   })
+
+  /** Returns once pg_dump waits for a lock. */
+  async function dumpWaits(endpoint: Endpoint): Promise<void> {
+    const sql = `SELECT FROM pg_stat_activity WHERE application_name = 'pgveil pg_dump' AND wait_event_type = 'Lock'`
+    const client = new pg.Client(endpoint.config)
+    await client.connect()
+    try {
+      while ((await client.query(sql)).rowCount === 0) await sleep(10)
+    } finally {
+      await client.end()
+    }
+  }
 
   const LOSSY = "CREATE TABLE lossy (); COMMENT ON TABLE lossy IS E'a\\n\\\\restrict b'"
 
@@ -340,8 +353,7 @@ describe('how pg_dump reaches the server', () => {
             section: 'pre-data',
             signal: stop.signal,
           }).catch((error: unknown) => error)
-          // pg_dump waits for the lock
-          await new Promise((resolve) => setTimeout(resolve, 700))
+          await dumpWaits(source)
           const listing = execFileSync('ps', ['axeww']).toString()
           stop.abort()
           expect(await dump).toBe(stop.signal.reason)

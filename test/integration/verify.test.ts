@@ -104,6 +104,12 @@ function scratches(): string[] {
   return readdirSync(temporary).filter((name) => name.startsWith('pgveil-scratch-'))
 }
 
+/** Whether its server takes sessions. initdb, which comes before, has a postmaster.pid too, without that word. */
+function isReady(scratch: string): boolean {
+  const file = join(temporary, scratch, 'data', 'postmaster.pid')
+  return existsSync(file) && /^ready/m.test(readFileSync(file, 'utf8'))
+}
+
 function filesBelow(path: string): string[] {
   return readdirSync(path, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -270,9 +276,7 @@ describe('what is left', () => {
       const trial = await trialWith(signal.toLowerCase())
       const child = startVerify(trial)
       await saw(child, /"step":"restore","state":"started"/)
-      await until(() =>
-        scratches().some((name) => existsSync(join(temporary, name, 'data', 'postmaster.pid'))),
-      )
+      await until(() => scratches().some(isReady))
       const data = join(temporary, scratches()[0] ?? '', 'data')
       child.kill(signal)
       const [ended] = (await once(child, 'exit')) as [number | null]

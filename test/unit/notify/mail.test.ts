@@ -99,7 +99,7 @@ function settings(port: number, more: Partial<MailSettings> = {}): MailSettings 
 
 function send(to: MailSettings, options: Partial<MailOptions> = {}): Promise<void> {
   const env = { MAIL_PASSWORD: PASSWORD }
-  return sendMail(to, LETTER, { env, ca: cert, timeout: 3_000, ...options })
+  return sendMail(to, LETTER, { env, ca: cert, timeout: 20_000, ...options })
 }
 
 async function failureOf(work: Promise<unknown>): Promise<Failure> {
