@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parseAnswer } from '../backup/custody.ts'
@@ -9,7 +8,7 @@ import type { EnvelopeOpener } from '../seal/envelope.ts'
 import { GpgOpener } from '../seal/gpg-opener.ts'
 import { KeyRing, readPrivateKeys, unlockKey, type PrivateKeyFile } from '../seal/key-ring.ts'
 import type { Io } from './context.ts'
-import { askSecret } from './prompt.ts'
+import { askSecret, readLines } from './prompt.ts'
 
 /**
  * What the command line says may open a backup.
@@ -72,25 +71,6 @@ async function unlockAll(
     }
   }
   return keys
-}
-
-/** Passphrases from a file descriptor, one a line. */
-export function readLines(fd: number): Buffer[] {
-  let text: Buffer
-  try {
-    text = readFileSync(fd)
-  } catch (cause) {
-    throw new Failure('key', `cannot read passphrases from file descriptor ${fd}`, { cause })
-  }
-  const lines: Buffer[] = []
-  for (let at = 0; at < text.length;) {
-    const found = text.indexOf(0x0a, at)
-    const end = found < 0 ? text.length : found
-    lines.push(Buffer.from(text.subarray(at, end)))
-    at = end + 1
-  }
-  text.fill(0)
-  return lines
 }
 
 async function passphraseOf(

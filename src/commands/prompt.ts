@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs'
 import type { ReadStream } from 'node:tty'
+import { Failure } from '../errors.ts'
 import type { Io } from './context.ts'
 
 const ENTER = [0x0a, 0x0d, 0x04]
@@ -43,4 +45,27 @@ function readHidden(input: ReadStream): Promise<Buffer | undefined> {
     input.on('data', onData)
     input.resume()
   })
+}
+
+/**
+ * Passphrases from a file descriptor, one a line.
+ *
+ * @throws Failure `key` where it cannot be read
+ */
+export function readLines(fd: number): Buffer[] {
+  let text: Buffer
+  try {
+    text = readFileSync(fd)
+  } catch (cause) {
+    throw new Failure('key', `cannot read passphrases from file descriptor ${fd}`, { cause })
+  }
+  const lines: Buffer[] = []
+  for (let at = 0; at < text.length;) {
+    const found = text.indexOf(0x0a, at)
+    const end = found < 0 ? text.length : found
+    lines.push(Buffer.from(text.subarray(at, end)))
+    at = end + 1
+  }
+  text.fill(0)
+  return lines
 }

@@ -2,7 +2,6 @@ import { open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { CommandModule } from 'yargs'
 import { Failure } from '../errors.ts'
-import { MAX_ENVELOPE_BYTES } from '../seal/envelope.ts'
 import { OPTIONS, reportOptions, type Context } from './context.ts'
 import { OPENING_OPTIONS } from './opening-options.ts'
 
@@ -69,6 +68,7 @@ export function unlockAnswerCommand(context: Context): CommandModule {
 
 /** One byte more than an envelope may have is read: a longer file is refused by its form. */
 async function readRequest(path: string): Promise<Buffer> {
+  const { MAX_ENVELOPE_BYTES } = await import('../seal/envelope.ts')
   try {
     const file = await open(path)
     try {
