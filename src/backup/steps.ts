@@ -169,6 +169,9 @@ async function claim(prepared: Prepared, secret: Secret): Promise<Envelope[]> {
   }
 }
 
+/** What workers have stored, and what was read beside it. */
+type SealedRows = Sealed & Pick<Manifest, 'largeObjects' | 'structure'>
+
 /** Bytes of large objects in one object of the store. */
 const LARGE_OBJECT_BYTES = 128 * 1024 * 1024
 
@@ -178,9 +181,10 @@ async function sealRows(
   secret: Secret,
   pool: BackupPool,
   run: Run,
-): Promise<Sealed & { largeObjects: Manifest['largeObjects'] }> {
+): Promise<SealedRows> {
   const { source, snapshot, catalog, tables, dumper, label } = prepared
   const { bandwidth } = options.store
+  const { major } = snapshot.facts
   pool.connect({
     source,
     snapshotId: snapshot.id,
@@ -208,8 +212,14 @@ async function sealRows(
     emit,
     warn,
   }
+  // The session that holds the snapshot has nothing else to do meanwhile.
+  const [sealed, structure] = await Promise.all([
+    sealEverything(request),
+    asked(prepared, readStructureFacts(snapshot.client, major, structureKeyOf(secret))),
+  ])
   return {
-    ...(await sealEverything(request)),
+    ...sealed,
+    structure,
     largeObjects: {
       count: ranges.reduce((sum, { objects }) => sum + objects, 0),
       bytes: ranges.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -231,7 +241,7 @@ async function writeRest(
   options: BackupOptions,
   prepared: Prepared,
   secret: Secret,
-  sealed: Sealed & { largeObjects: Manifest['largeObjects'] },
+  sealed: SealedRows,
   run: Run,
 ): Promise<Manifest> {
   const { snapshot, catalog, store, label, keys, globals } = prepared
@@ -254,7 +264,6 @@ async function writeRest(
   const before = previous && known && { label: previous.label, head: known }
   const { warn } = run
   const erasures = await anchorLedger({ store, signers: keys.signers, before, warn })
-  const { major } = snapshot.facts
   const manifest: Manifest = {
     format: FORMAT,
     tool: options.tool,
@@ -268,10 +277,7 @@ async function writeRest(
       sides: manifestSides(keys, secret),
       verifier: keys.verifier.map(({ fingerprint }) => fingerprint),
     },
-    structure: await asked(
-      prepared,
-      readStructureFacts(snapshot.client, major, structureKeyOf(secret)),
-    ),
+    structure: sealed.structure,
     tables: sealed.tables,
     sequences,
     views: catalog.materializedViews.map(({ schema, name }) => ({ schema, name })),
