@@ -74,6 +74,8 @@ const SESSION = [
   'SET idle_in_transaction_session_timeout = 0',
   'SET idle_session_timeout = 0',
   'SET array_nulls = on',
+  // Compiling queries over catalogs takes far longer than running them, and COPY has nothing to compile.
+  'SET jit = off',
   // version 17 and later
   `SELECT pg_catalog.set_config(name, '0', false) FROM pg_catalog.pg_settings WHERE name = 'transaction_timeout'`,
 ]

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { readdir } from 'node:fs/promises'
+import { access, constants, readdir } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { Failure } from '../errors.ts'
@@ -7,7 +7,7 @@ import type { Endpoint } from './connect.ts'
 import { hiddenFromDump, type DumpWarning } from './pg-dump-hidden.ts'
 import { runNative } from './pg-dump-native.ts'
 import { runWasm, WASM_VERSION } from './pg-dump-wasm.ts'
-import { withoutRestrict } from './restrict-lines.ts'
+import { withoutRestrict } from './restrict.ts'
 
 /** Which pg_dump to use; `auto` takes the native one where one is new enough. */
 export type DumperChoice = 'native' | 'wasm' | 'auto'
@@ -66,7 +66,7 @@ export async function chooseDumper(
   preferred: DumperChoice = 'auto',
   path = process.env['PATH'] ?? '',
 ): Promise<Dumper> {
-  const natives = preferred === 'wasm' ? [] : await nativeDumpers(path)
+  const natives = preferred === 'wasm' ? [] : await nativeDumpers(serverMajor, path)
   const fit = natives.filter(({ version }) => majorOf(version) >= serverMajor)
   const [best] = fit.toSorted((a, b) => majorOf(a.version) - majorOf(b.version))
   if (best) return best
@@ -88,12 +88,21 @@ function majorOf(version: string): number {
   return Number.parseInt(version, 10)
 }
 
-async function nativeDumpers(path: string): Promise<(Dumper & { form: 'native' })[]> {
+type NativeDumper = Dumper & { form: 'native' }
+
+/** @param wanted major: where a usual directory has it, PATH is not looked at */
+async function nativeDumpers(wanted: number, path: string): Promise<NativeDumper[]> {
   // the tools of other programs run over a Unix socket, which Windows lacks in libpq's form
   if (process.platform === 'win32') return []
-  const usual = await Promise.all(DIRECTORIES.map(expand))
-  // Debian's pg_dump on PATH is a script that chooses a version by itself: the programs come first
-  const directories = new Set([...usual.flat(), ...path.split(delimiter).filter(Boolean)])
+  const usual = new Set((await Promise.all(DIRECTORIES.map(expand))).flat())
+  const found = await probeAll(usual)
+  // Debian's pg_dump on PATH is a script that chooses a version by itself, and slow to tell which.
+  if (found.some(({ version }) => majorOf(version) === wanted)) return found
+  const others = path.split(delimiter).filter((each) => each !== '' && !usual.has(each))
+  return [...found, ...(await probeAll(new Set(others)))]
+}
+
+async function probeAll(directories: ReadonlySet<string>): Promise<NativeDumper[]> {
   const found = await Promise.all([...directories].map(probe))
   return found.filter((dumper) => dumper !== undefined)
 }
@@ -111,9 +120,10 @@ async function expand(pattern: string): Promise<string[]> {
     .map((name) => join(parent, name, ...parts.slice(at + 1)))
 }
 
-async function probe(directory: string): Promise<(Dumper & { form: 'native' }) | undefined> {
+async function probe(directory: string): Promise<NativeDumper | undefined> {
   const path = join(directory, 'pg_dump')
   try {
+    await access(path, constants.X_OK)
     const { stdout } = await promisify(execFile)(path, ['--version'], { timeout: 10_000 })
     const version = /\(PostgreSQL\) (\d+\S*)/.exec(stdout)?.[1]
     return version ? { form: 'native', path, version } : undefined

@@ -1,6 +1,6 @@
 import { SqlError, parse, type Node, type ParseResult } from 'libpg-query'
 import { Failure } from '../errors.ts'
-import { withoutRestrict } from './restrict-lines.ts'
+import { withoutRestrict } from './restrict.ts'
 
 /** One statement of a dump, as PostgreSQL's own parser sees it. */
 export interface Statement {

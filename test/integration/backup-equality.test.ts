@@ -134,23 +134,25 @@ const SOURCES: [string, Start, Trial][] = [
   ['17', { major: 17 }, { jobs: 3 }],
 ]
 
-test.each(SOURCES)('PostgreSQL %s to 18', async (_, start, trial) => {
-  const { source, crm, everyType } = await fillSource(start, 0.05)
-  try {
-    expect(await trips.differences(crm, trial)).toEqual([])
-    expect(await trips.differences(everyType, trial)).toEqual([])
-  } finally {
-    await source.stop()
-  }
-})
+describe.each(SOURCES)('PostgreSQL %s', (_, start, trial) => {
+  let from: Awaited<ReturnType<typeof fillSource>>
+  beforeAll(async () => {
+    from = await fillSource(start, 0.05)
+  })
+  afterAll(() => from?.source.stop())
 
-test('PostgreSQL 14 to 14', async () => {
-  const { source, crm, everyType } = await fillSource({ major: 14 }, 0.05)
-  const fourteen = await startPostgres({ major: 14, settings: SETTINGS })
-  try {
-    expect(await trips.differences(crm, { jobs: 3, on: fourteen, dump: true })).toEqual([])
-    expect(await trips.differences(everyType, { jobs: 1, on: fourteen, dump: true })).toEqual([])
-  } finally {
-    await Promise.all([source.stop(), fourteen.stop()])
-  }
+  test('to 18', async () => {
+    expect(await trips.differences(from.crm, trial)).toEqual([])
+    expect(await trips.differences(from.everyType, trial)).toEqual([])
+  })
+
+  test('to its own version', async () => {
+    const on = await startPostgres({ ...start, settings: SETTINGS })
+    try {
+      expect(await trips.differences(from.crm, { ...trial, on, dump: true })).toEqual([])
+      expect(await trips.differences(from.everyType, { on, jobs: 1, dump: true })).toEqual([])
+    } finally {
+      await on.stop()
+    }
+  })
 })
