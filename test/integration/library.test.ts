@@ -105,7 +105,7 @@ describe('a restore test', () => {
     const request = {
       ...given,
       ...UNLESS_TOLD,
-      verify: { ...given.verify, rules, server: server.url },
+      verify: { ...given.verify, rules },
       record: false,
     }
 
