@@ -100,7 +100,7 @@ async function sealAs(name: string, url: string): Promise<Sealed> {
     erasure: { secret: { file: join(place, 'erasure.secret') } },
   }
   const config = await writeConfig(place, { keys, source: url, store, rest })
-  return { config, store, label: labelOf(await runBackup({ config, timeout: 120_000 })) }
+  return { config, store, label: labelOf(await runBackup({ config })) }
 }
 
 function writeRules(text: string): string {
@@ -131,7 +131,7 @@ function argumentsOf({ config, to, rules, server = target, store, opens, args = 
 }
 
 function copyFromBackup(request: FromBackup): Promise<RunResult> {
-  return runPgveil(argumentsOf(request), { env: ENV, timeout: 120_000 })
+  return runPgveil(argumentsOf(request), { env: ENV })
 }
 
 async function succeeds(run: Promise<RunResult>): Promise<RunResult> {
