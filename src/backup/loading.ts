@@ -15,8 +15,20 @@ import { workerSecret } from './worker-secret.ts'
 
 const LOADER = fileURLToPath(new URL('./loader.js', import.meta.url))
 
+/** Worker processes that restore objects. */
+export type Loaders = WorkerPool<LoadSetup, LoadJob, LoadResult>
+
+/** Starts them before there is anything to load: they take a moment, in which everything is looked at. */
+export function startLoaders(jobs: number, run: Run): Loaders {
+  const loaders: Loaders = new WorkerPool(LOADER, jobs)
+  run.onEnd(() => loaders.close())
+  return loaders
+}
+
 export interface LoadingRequest {
   run: Run
+  /** As many as `jobs`; closed afterwards. */
+  loaders: Loaders
   warn: (code: string, message: string) => void
   manifest: Manifest
   chosen: readonly ManifestTable[]
@@ -33,10 +45,8 @@ export interface LoadingRequest {
  * the largest of them at the beginning. The first failure stops everything.
  */
 export async function loadEverything(request: LoadingRequest): Promise<TableEvent[]> {
-  const { run, manifest, chosen, loaded, jobs } = request
-  const pool = new WorkerPool<LoadSetup, LoadJob, LoadResult>(LOADER, jobs)
-  run.onEnd(() => pool.close())
-  await connect(pool, request)
+  const { run, loaders, manifest, chosen, loaded, jobs } = request
+  await connect(request)
   const limit = pLimit(jobs)
   const finished: TableEvent[] = []
   const rows = planLoading(manifest, chosen, loaded).map(async (entry) => {
@@ -46,7 +56,7 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
       entry.jobs.map((job) =>
         limit(async () => {
           track.begin()
-          track.done(job.id, await pool.run(job, (progress) => track.update(job.id, progress)))
+          track.done(job.id, await loaders.run(job, (progress) => track.update(job.id, progress)))
         }),
       ),
     )
@@ -55,7 +65,7 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
   const whole = chosen.length === manifest.tables.length
   const others = (whole ? planLargeObjects(manifest, loaded) : []).map((job) =>
     limit(async () => {
-      const { warnings } = await pool.run(job, () => {})
+      const { warnings } = await loaders.run(job, () => {})
       for (const { code, message } of warnings) request.warn(code, message)
     }),
   )
@@ -65,7 +75,7 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
     limit.clearQueue()
     throw error
   }
-  await pool.close()
+  await loaders.close()
   return finished
 }
 
@@ -84,12 +94,16 @@ function countLoaded(
     })
 }
 
-async function connect(
-  pool: WorkerPool<LoadSetup, LoadJob, LoadResult>,
-  { manifest, secret, target, store, jobs }: LoadingRequest,
-): Promise<void> {
+async function connect({
+  loaders,
+  manifest,
+  secret,
+  target,
+  store,
+  jobs,
+}: LoadingRequest): Promise<void> {
   const { bandwidth } = store
-  pool.connect({
+  loaders.connect({
     target,
     store: { ...store, ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / jobs) }) },
     label: manifest.label,
@@ -97,5 +111,5 @@ async function connect(
     lcMonetary: manifest.source.lcMonetary,
   })
   const told = workerSecret(secret)
-  await pool.tell(told).finally(() => told.fill(0))
+  await loaders.tell(told).finally(() => told.fill(0))
 }

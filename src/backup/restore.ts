@@ -14,7 +14,7 @@ import {
   type TargetSessions,
 } from '../sink/finish.ts'
 import { compareRestored } from './compare.ts'
-import { loadEverything } from './loading.ts'
+import { loadEverything, startLoaders, type Loaders } from './loading.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { openForRestore, type OpenedBackup, type OpenOptions } from './restore-open.ts'
 import {
@@ -51,9 +51,10 @@ export async function runRestore(
   let opened: OpenedBackup | undefined
   let erasures: Erasures | undefined
   try {
+    const loaders = startLoaders(options.jobs, run)
     opened = await run.phase('open', () => openForRestore(options, run))
     erasures = await run.during(openLedger(options, opened))
-    return await restoreOpened(options, opened, target, run, erasures)
+    return await restoreOpened({ options, opened, target, run, loaders, erasures })
   } catch (error) {
     await run.end()
     throw await target.undo(error)
@@ -73,18 +74,20 @@ function openLedger(
   return openErasures({ store, signers, manifest, settings, env, state })
 }
 
-async function restoreOpened(
-  options: RestoreOptions,
-  opened: OpenedBackup,
-  target: RestoreTarget,
-  run: Run,
-  erasures: Erasures | undefined,
-): Promise<RestoreReport> {
+async function restoreOpened(restoring: {
+  options: RestoreOptions
+  opened: OpenedBackup
+  target: RestoreTarget
+  run: Run
+  loaders: Loaders
+  erasures: Erasures | undefined
+}): Promise<RestoreReport> {
+  const { options, opened, target, run, loaders, erasures } = restoring
   const { manifest } = opened.backup
   const chosen = chooseTables(manifest, options.only)
   if (erasures) checkPart(erasures, manifest, chosen, opened.plan)
   await run.phase('preflight', () => target.preflight(manifest))
-  const built = await buildRestored({ ...options, opened, target, run, chosen })
+  const built = await buildRestored({ ...options, opened, target, run, loaders, chosen })
   const { sessions, tables } = built
   const erased =
     erasures &&
@@ -117,6 +120,8 @@ export interface BuildRequest {
   opened: OpenedBackup
   target: RestoreTarget
   run: Run
+  /** As many as `jobs`. */
+  loaders: Loaders
   chosen: readonly ManifestTable[]
 }
 
@@ -134,7 +139,7 @@ export interface Built {
  * @throws Failure `store`, `sink`, `integrity`
  */
 export async function buildRestored(request: BuildRequest): Promise<Built> {
-  const { jobs, store, opened, target, run, chosen } = request
+  const { jobs, store, opened, target, run, loaders, chosen } = request
   const { manifest } = opened.backup
   run.emit({
     event: 'plan',
@@ -148,7 +153,18 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
   const { warn } = target.leftOut
   const { endpoint } = target.building
   const { secret } = opened
-  const loading = { run, warn, manifest, chosen, loaded, secret, target: endpoint, store, jobs }
+  const loading = {
+    run,
+    loaders,
+    warn,
+    manifest,
+    chosen,
+    loaded,
+    secret,
+    target: endpoint,
+    store,
+    jobs,
+  }
   const tables = await run.phase('rows', () => loadEverything(loading))
   await run.during(opened.store.close())
   const finish: FinishRequest = {
