@@ -7,7 +7,7 @@ import { planStructure, type StructurePlan } from '../sink/structure-plan.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { findBackup, type Backup } from './backups.ts'
-import { objectOf } from './manifest.ts'
+import { DEFINITIONS, objectOf } from './manifest.ts'
 import { readSealedWhole } from './object-reader.ts'
 import { openSecret, type Opening } from './unlock.ts'
 
@@ -75,6 +75,26 @@ export async function openFound(
     const globals = await read('globals.sql.pgp')
     const settings = await read('settings.sql.pgp')
     return { store, backup, secret, globals, settings, plan }
+  } finally {
+    passphrase.fill(0)
+  }
+}
+
+/**
+ * What the source's structure was, as {@link Structure} has it as text; undefined: the backup is older than that.
+ *
+ * @throws Failure `integrity`, `store`
+ */
+export async function readDefinitions({
+  store,
+  backup: { label, manifest },
+  secret,
+}: OpenedBackup): Promise<string | undefined> {
+  const object = manifest.objects.find(({ name }) => name === DEFINITIONS)
+  if (!object) return undefined
+  const passphrase = passphraseOf(secret)
+  try {
+    return (await readSealedWhole({ store, label, object, passphrase })).toString('utf8')
   } finally {
     passphrase.fill(0)
   }

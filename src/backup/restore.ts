@@ -14,7 +14,7 @@ import {
   type TargetSessions,
 } from '../sink/finish.ts'
 import { compareRestored } from './compare.ts'
-import { loadEverything, startLoaders, type Loaders } from './loading.ts'
+import { loadEverything, startLoaders, type Loaded, type Loaders } from './loading.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { openForRestore, type OpenedBackup, type OpenOptions } from './restore-open.ts'
 import {
@@ -88,7 +88,10 @@ async function restoreOpened(restoring: {
   if (erasures) checkPart(erasures, manifest, chosen, opened.plan)
   await run.phase('preflight', () => target.preflight(manifest))
   const built = await buildRestored({ ...options, opened, target, run, loaders, chosen })
-  const { sessions, tables } = built
+  const {
+    sessions,
+    loaded: { tables },
+  } = built
   const erased =
     erasures &&
     (await run.phase('erasures', () =>
@@ -128,7 +131,7 @@ export interface BuildRequest {
 /** A database in which all is there but what comes at the very end. */
 export interface Built {
   sessions: TargetSessions
-  tables: TableEvent[]
+  loaded: Loaded
   finish: FinishRequest
 }
 
@@ -149,7 +152,11 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     structureBy: '',
     tables: planLoading(manifest, chosen, new Set()).map(plannedTable),
   })
-  const { sessions, loaded, plan } = await run.phase('structure', () => target.build(opened))
+  const {
+    sessions,
+    loaded: before,
+    plan,
+  } = await run.phase('structure', () => target.build(opened))
   const { warn } = target.leftOut
   const { endpoint } = target.building
   const { secret } = opened
@@ -159,13 +166,13 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     warn,
     manifest,
     chosen,
-    loaded,
+    loaded: before,
     secret,
     target: endpoint,
     store,
     jobs,
   }
-  const tables = await run.phase('rows', () => loadEverything(loading))
+  const loaded = await run.phase('rows', () => loadEverything(loading))
   await run.during(opened.store.close())
   const finish: FinishRequest = {
     plan,
@@ -181,7 +188,7 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     await setSequences(sessions, manifest.sequences)
     await buildConstraints(finish)
   })
-  return { sessions, tables, finish }
+  return { sessions, loaded, finish }
 }
 
 /**

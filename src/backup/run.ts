@@ -8,7 +8,7 @@ import type { Catalog } from '../postgres/catalog.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { showName } from '../postgres/identifiers.ts'
 import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
-import { readStructureFacts } from '../postgres/structure-facts.ts'
+import { readStructure } from '../postgres/structure-facts.ts'
 import type { BackupReport, Emit } from '../report/events.ts'
 import { drawSecret, passphraseOf, wipe, type Secret } from '../seal/secret.ts'
 import { readCatalog } from '../source/catalog.ts'
@@ -31,7 +31,7 @@ import { claimLabel, commit, labelTaken, manifestSides, writePlain } from './com
 import type { Envelope } from './envelopes.ts'
 import { loadSealingKeys } from './keys.ts'
 import { removeLeftovers } from './leftovers.ts'
-import { FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
+import { DEFINITIONS, FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
 import { plannedTable, planTables, type TableBackup } from './plan.ts'
 import { restoreReadme, restoreScript } from './restore-script.ts'
@@ -290,6 +290,11 @@ async function writeRest(
   const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
   const database = await asked(prepared, readDatabase(snapshot.client))
   const settings = sequenceSql(sequences) + database
+  const { major } = snapshot.facts
+  const structure = await asked(
+    prepared,
+    readStructure(snapshot.client, major, structureKeyOf(secret)),
+  )
   const passphrase = passphraseOf(secret)
   const write = async (name: string, text: string): Promise<WrittenObject> => {
     const sealing = { passphrase, level: options.backup.level }
@@ -299,6 +304,7 @@ async function writeRest(
     ...sealed.objects,
     await write('globals.sql.pgp', globals.sql),
     await write('settings.sql.pgp', settings),
+    await write(DEFINITIONS, structure.text),
   ]
   passphrase.fill(0)
   const previous = await lookAgain(prepared)
@@ -306,7 +312,6 @@ async function writeRest(
   const before = previous && known && { label: previous.label, head: known }
   const { warn } = run
   const erasures = await anchorLedger({ store, signers: keys.signers, before, warn })
-  const { major } = snapshot.facts
   const manifest: Manifest = {
     format: FORMAT,
     tool: options.tool,
@@ -320,10 +325,7 @@ async function writeRest(
       sides: manifestSides(keys, secret),
       verifier: keys.verifier.map(({ fingerprint }) => fingerprint),
     },
-    structure: await asked(
-      prepared,
-      readStructureFacts(snapshot.client, major, structureKeyOf(secret)),
-    ),
+    structure: structure.facts,
     tables: sealed.tables,
     sequences,
     views: catalog.materializedViews.map(({ schema, name }) => ({ schema, name })),

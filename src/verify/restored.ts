@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Backup } from '../backup/backups.ts'
 import { startLoaders } from '../backup/loading.ts'
-import { openFound, type OpenedBackup } from '../backup/restore-open.ts'
+import { openFound, readDefinitions, type OpenedBackup } from '../backup/restore-open.ts'
 import { buildRestored, finishRestored, type Built } from '../backup/restore.ts'
 import { RestoreTarget } from '../backup/restore-target.ts'
 import type { Opening } from '../backup/unlock.ts'
@@ -16,7 +16,7 @@ import { readCatalog } from '../source/catalog.ts'
 import { openStore } from '../store/open.ts'
 import { Checker } from './checker.ts'
 import { compareRows, readMovingTrees } from './compare-rows.ts'
-import { compareRest } from './compare-structure.ts'
+import { compareRest, type StructureRequest } from './compare-structure.ts'
 import { checkHealth } from './health.ts'
 import type { VerifyOptions } from './options.ts'
 import { openScratch, type Scratch } from './scratch.ts'
@@ -33,6 +33,8 @@ export class Restored {
   #built: Built | undefined
   #checker: Checker | undefined
   #erasures: Erasures | undefined
+  /** What the source's structure was. */
+  #definitions: string | undefined
 
   constructor({ options, opening }: { options: VerifyOptions; opening: Opening }, run: Run) {
     this.#options = options
@@ -48,7 +50,7 @@ export class Restored {
 
   /** Rows that were restored. */
   get rows(): number {
-    return this.#built?.tables.reduce((sum, { rows }) => sum + rows, 0) ?? 0
+    return this.#built?.loaded.tables.reduce((sum, { rows }) => sum + rows, 0) ?? 0
   }
 
   get endpoint(): Endpoint {
@@ -121,6 +123,7 @@ export class Restored {
     run.onEnd(() => from.close())
     const opened = await openFound(from, backup, this.#opening, run.signal)
     this.#opened = withoutSubscriptions(opened)
+    this.#definitions = await readDefinitions(opened)
     const { manifest } = backup
     this.#erasures = await openErasures({ store: from, signers, manifest, settings, env, state })
   }
@@ -150,11 +153,22 @@ export class Restored {
     await built.sessions.use(async (client) => {
       const { catalog, moving } = await readRestored(client)
       const { warnings } = this.#run
-      const request = { manifest, secret, plan, catalog, major: target.major, warnings }
+      const { trees, largeObjects } = built.loaded
+      const request: StructureRequest = {
+        manifest,
+        secret,
+        plan,
+        definitions: this.#definitions,
+        largeObjects,
+        checker,
+        catalog,
+        major: target.major,
+        warnings,
+      }
       // Rows keep the workers busy, the rest this session.
       const rest = new StepRecord('compare')
       const settled = await Promise.allSettled([
-        compareRows(record, manifest, { catalog, moving }, checker),
+        compareRows(record, { manifest, catalog, moving, trees }, checker),
         compareRest(rest, client, request),
       ])
       record.absorb(rest)

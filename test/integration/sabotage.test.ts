@@ -136,6 +136,10 @@ function rules(value: unknown): Partial<VerifyOptions> {
   return { verify: { ...defaults.verify, rules: path } }
 }
 
+function escape(text: string): string {
+  return text.replace(/[.()]/g, '\\$&')
+}
+
 function flip(path: string, at = 0.6): void {
   const bytes = readFileSync(path)
   const i = Math.floor(bytes.length * at)
@@ -412,7 +416,7 @@ describe('in what was restored', () => {
       ],
       [
         /constraint purchase_contact_id_fkey of sales\.purchase is not validated/,
-        /definition .* is not what it was/,
+        /definition \(constraint purchase_contact_id_fkey of sales\.purchase\) is not what it was/,
       ],
     ))
 
@@ -446,23 +450,31 @@ describe('in what was restored', () => {
       [/extension pg_trgm is missing/, /index contact_name_trgm of public\.contact is missing/],
     ))
 
-  for (const [what, statement] of [
+  for (const [what, name, statement] of [
     [
       'the body of a function',
+      'function public.touch()',
       `CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
     ],
     [
       'the default of a column',
+      'column placed of sales.purchase',
       'ALTER TABLE sales.purchase ALTER placed SET DEFAULT clock_timestamp()',
     ],
-    ['a policy', `ALTER POLICY own ON contact USING (true)`],
+    ['a policy', 'policy own of public.contact', `ALTER POLICY own ON contact USING (true)`],
     [
       'a view',
+      'view public.big_purchase',
       'CREATE OR REPLACE VIEW big_purchase AS SELECT * FROM sales.purchase WHERE amount > 5',
     ],
-    ['a trigger that is switched off', 'ALTER TABLE contact DISABLE TRIGGER touch_contact'],
+    [
+      'a trigger that is switched off',
+      'trigger touch_contact of public.contact',
+      'ALTER TABLE contact DISABLE TRIGGER touch_contact',
+    ],
   ] as const) {
-    test(`${what} is another`, () => damage([statement], /some definition .*is not what it was/))
+    test(`${what} is another`, () =>
+      damage([statement], new RegExp(`some definition \\(${escape(name)}\\) is not what it was`)))
   }
 
   test('an index does not hold what its table does', () =>
