@@ -209,7 +209,8 @@ test('nothing is wrong: it passes, and says nothing', async () => {
 
 describe('in the store', () => {
   const small = ['RESTORE.md', 'restore.sh', 'envelopes.json', 'envelopes/operations.asc']
-  const sealed = ['pre-data', 'post-data', 'globals', 'settings'].map((name) => `${name}.sql.pgp`)
+  const sql = ['pre-data', 'post-data', 'globals', 'settings'].map((name) => `${name}.sql.pgp`)
+  const sealed = [...sql, 'definitions.txt.pgp']
   const bulky = ['tables/1.1.0.pgp', 'tables/2.1.0.pgp', 'large-objects.1.sql.pgp']
 
   for (const name of [...small, ...sealed, ...bulky, 'manifest.json', 'envelopes/verifier.asc']) {
