@@ -102,10 +102,10 @@ export class Restored {
 
   async #start(record: StepRecord, { manifest }: Backup): Promise<void> {
     const run = this.#run
-    const { verify, production, env } = this.#options
+    const { verify, production, env, jobs } = this.#options
     const { server, bin } = verify
     const note = (message: string) => record.note(message)
-    this.#scratch = await openScratch({ server, bin, env }, manifest, note)
+    this.#scratch = await openScratch({ server, bin, env, jobs }, manifest, note)
     // A run that was stopped meanwhile has closed this already.
     run.onEnd(() => this.close())
     record.note(`restoring on PostgreSQL ${this.#scratch.version}`)
