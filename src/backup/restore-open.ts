@@ -29,6 +29,8 @@ export interface OpenedBackup {
   secret: Secret
   globals: string
   settings: string
+  /** What the source's structure was, the text of a {@link Structure}; undefined: the backup is older than that. */
+  definitions: string | undefined
   plan: StructurePlan
 }
 
@@ -74,27 +76,9 @@ export async function openFound(
     )
     const globals = await read('globals.sql.pgp')
     const settings = await read('settings.sql.pgp')
-    return { store, backup, secret, globals, settings, plan }
-  } finally {
-    passphrase.fill(0)
-  }
-}
-
-/**
- * What the source's structure was, as {@link Structure} has it as text; undefined: the backup is older than that.
- *
- * @throws Failure `integrity`, `store`
- */
-export async function readDefinitions({
-  store,
-  backup: { label, manifest },
-  secret,
-}: OpenedBackup): Promise<string | undefined> {
-  const object = manifest.objects.find(({ name }) => name === DEFINITIONS)
-  if (!object) return undefined
-  const passphrase = passphraseOf(secret)
-  try {
-    return (await readSealedWhole({ store, label, object, passphrase })).toString('utf8')
+    const isTold = manifest.objects.some(({ name }) => name === DEFINITIONS)
+    const definitions = isTold ? await read(DEFINITIONS) : undefined
+    return { store, backup, secret, globals, settings, definitions, plan }
   } finally {
     passphrase.fill(0)
   }

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import type { Backup } from '../backup/backups.ts'
 import { startLoaders } from '../backup/loading.ts'
-import { openFound, readDefinitions, type OpenedBackup } from '../backup/restore-open.ts'
+import { openFound, type OpenedBackup } from '../backup/restore-open.ts'
 import { buildRestored, finishRestored, type Built } from '../backup/restore.ts'
 import { RestoreTarget } from '../backup/restore-target.ts'
 import type { Opening } from '../backup/unlock.ts'
@@ -33,8 +33,6 @@ export class Restored {
   #built: Built | undefined
   #checker: Checker | undefined
   #erasures: Erasures | undefined
-  /** What the source's structure was. */
-  #definitions: string | undefined
 
   constructor({ options, opening }: { options: VerifyOptions; opening: Opening }, run: Run) {
     this.#options = options
@@ -123,7 +121,6 @@ export class Restored {
     run.onEnd(() => from.close())
     const opened = await openFound(from, backup, this.#opening, run.signal)
     this.#opened = withoutSubscriptions(opened)
-    this.#definitions = await readDefinitions(opened)
     const { manifest } = backup
     this.#erasures = await openErasures({ store: from, signers, manifest, settings, env, state })
   }
@@ -148,7 +145,7 @@ export class Restored {
   async compare(record: StepRecord): Promise<void> {
     const { opened, built, target, checker } = this.#parts
     const { manifest } = opened.backup
-    const { secret, plan } = opened
+    const { secret, plan, definitions } = opened
     checker.connect(this.endpoint, manifest.source, secret)
     await built.sessions.use(async (client) => {
       const { catalog, moving } = await readRestored(client)
@@ -158,7 +155,7 @@ export class Restored {
         manifest,
         secret,
         plan,
-        definitions: this.#definitions,
+        definitions,
         largeObjects,
         checker,
         catalog,
