@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import { showName } from '../postgres/identifiers.ts'
-import { readStructureFacts } from '../postgres/structure-facts.ts'
+import { readStructure } from '../postgres/structure-facts.ts'
 import type { Secret } from '../seal/secret.ts'
 import { readSequences } from '../source/settings.ts'
 import type { Manifest } from './manifest.ts'
@@ -87,7 +87,7 @@ async function compareStructure(
   await client
     .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [source.lcMonetary ?? 'C'])
     .catch(() => {})
-  const found = await readStructureFacts(client, major, structureKeyOf(secret))
+  const { facts: found } = await readStructure(client, major, structureKeyOf(secret))
   for (const [kind, count] of Object.entries(structure.counts)) {
     if (found.counts[kind] === count) continue
     throw new Failure(

@@ -9,6 +9,7 @@ import { loadLargeObjects } from '../sink/large-objects.ts'
 import type { Store } from '../store/store.ts'
 import { BLOCK_BYTES } from '../stream/blocks.ts'
 import { LineRows } from '../stream/rows.ts'
+import { LargeObjectRows, type LargeObjectContents } from './large-object-rows.ts'
 import type { ManifestObject } from './manifest.ts'
 import { readSealed } from './object-reader.ts'
 import { tableDigestKey } from './secrets.ts'
@@ -19,6 +20,8 @@ export interface LoadJob extends JobBase {
   object: ManifestObject
   /** For rows: the table they were read from. */
   of: QualifiedName
+  /** For rows that go into a tree of partitions, where each may come to lie elsewhere: the table at its top. */
+  tree: QualifiedName | undefined
   /** For rows: where they go. */
   copyIn: string
   /** Run before `copyIn` in its transaction. */
@@ -32,6 +35,10 @@ export interface LoadResult {
   /** Bytes of the content. */
   bytes: number
   seconds: number
+  /** Of rows that went into a tree: their digest as rows of the table at its top. */
+  treeDigest?: string
+  /** Of large objects: what they hold now. */
+  largeObjects?: LargeObjectContents
   warnings: { code: string; message: string }[]
 }
 
@@ -56,13 +63,15 @@ export async function runLoadJob(
 ): Promise<LoadResult> {
   const started = performance.now()
   const warnings: LoadResult['warnings'] = []
-  const rows =
+  const loaded =
     job.kind === 'rows'
       ? await loadRows(job, session, onProgress)
       : await loadObjects(job, session, warnings, onProgress)
   const seconds = (performance.now() - started) / 1000
-  return { rows, bytes: job.object.content ?? 0, seconds, warnings }
+  return { ...loaded, bytes: job.object.content ?? 0, seconds, warnings }
 }
+
+type Loaded = Pick<LoadResult, 'rows' | 'treeDigest' | 'largeObjects'>
 
 const COPY_DATA = 0x64
 
@@ -70,9 +79,10 @@ async function loadRows(
   job: LoadJob,
   { client, store, label, passphrase, digestKey }: LoadSession,
   onProgress: (progress: JobProgress) => void,
-): Promise<number> {
-  const { object } = job
+): Promise<Loaded> {
+  const { object, tree } = job
   const lines = new LineRows(tableDigestKey(digestKey, job.of))
+  const inTree = tree && new LineRows(tableDigestKey(digestKey, tree))
   const copyIn = new CopyIn(job.copyIn)
   let bytes = 0
   const ticker = setInterval(() => onProgress({ rows: lines.rows, bytes }), 200)
@@ -84,6 +94,7 @@ async function loadRows(
       const reading = readSealed({ store, label, object, passphrase }, (block) => {
         bytes += block.length
         lines.take(block)
+        inTree?.take(block)
         return send(copyIn, block)
       })
       // A target that gives up fails at once, not when the object is read to its end.
@@ -102,7 +113,7 @@ async function loadRows(
       )
     }
     await client.query(`${job.finish};COMMIT`)
-    return rows
+    return { rows, ...(inTree && { treeDigest: inTree.digest() }) }
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {})
     throw serverFailure('sink', `write ${job.table}`, error)
@@ -140,19 +151,21 @@ function checkRows({ rows, digest }: ManifestObject, lines: LineRows, name: stri
 
 async function loadObjects(
   job: LoadJob,
-  { client, store, label, passphrase }: LoadSession,
+  { client, store, label, passphrase, digestKey }: LoadSession,
   warnings: LoadResult['warnings'],
   onProgress: (progress: JobProgress) => void,
-): Promise<number> {
+): Promise<Loaded> {
   // Several transactions, so that locks stay few: checked to the end before the first of them.
   const { object } = job
   const reading = { store, label, object, passphrase }
   await readSealed(reading, () => undefined)
+  const rows = new LargeObjectRows(tableDigestKey(digestKey, job.of))
   let bytes = 0
   const content = new PassThrough({ highWaterMark: 2 * BLOCK_BYTES })
   const read = readSealed(reading, (block) => {
     if (content.destroyed) throw new Failure('interrupted', 'loading was given up')
     bytes += block.length
+    rows.take(block)
     onProgress({ rows: 0, bytes })
     return content.write(block) ? undefined : drained(content)
   }).then(
@@ -166,7 +179,8 @@ async function loadObjects(
     content.destroy()
     await read
   }
-  return 0
+  const { contents } = rows
+  return { rows: 0, ...(contents && { largeObjects: contents }) }
 }
 
 /** Resolves when the stream takes more, or nobody reads it any longer. */

@@ -6,6 +6,9 @@ import type { Run } from '../jobs/run.ts'
 import { TableTrack } from '../jobs/table-track.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import type { TableEvent } from '../report/events.ts'
+import { addDigests, NO_ROWS } from '../stream/rows.ts'
+import { showName } from '../postgres/identifiers.ts'
+import type { LargeObjectContents } from './large-object-rows.ts'
 import type { Secret } from '../seal/secret.ts'
 import type { LoadJob, LoadResult } from './load.ts'
 import type { LoadSetup } from './loader.ts'
@@ -15,8 +18,20 @@ import { workerSecret } from './worker-secret.ts'
 
 const LOADER = fileURLToPath(new URL('./loader.js', import.meta.url))
 
+/** Worker processes that restore objects. */
+export type Loaders = WorkerPool<LoadSetup, LoadJob, LoadResult>
+
+/** Starts them before there is anything to load: they take a moment, in which everything is looked at. */
+export function startLoaders(jobs: number, run: Run): Loaders {
+  const loaders: Loaders = new WorkerPool(LOADER, jobs)
+  run.onEnd(() => loaders.close())
+  return loaders
+}
+
 export interface LoadingRequest {
   run: Run
+  /** As many as `jobs`; closed afterwards. */
+  loaders: Loaders
   warn: (code: string, message: string) => void
   manifest: Manifest
   chosen: readonly ManifestTable[]
@@ -28,17 +43,25 @@ export interface LoadingRequest {
   jobs: number
 }
 
+/** What is in, and what it has to be like when it is read again. */
+export interface Loaded {
+  tables: TableEvent[]
+  /** Table at the top of a tree whose rows may lie in other partitions now → digest of all its rows as that table's. */
+  trees: ReadonlyMap<string, string>
+  largeObjects: readonly LargeObjectContents[]
+}
+
 /**
  * Loads the rows of the chosen tables, and large objects where all are chosen, `jobs` objects at a time, tables first,
  * the largest of them at the beginning. The first failure stops everything.
  */
-export async function loadEverything(request: LoadingRequest): Promise<TableEvent[]> {
-  const { run, manifest, chosen, loaded, jobs } = request
-  const pool = new WorkerPool<LoadSetup, LoadJob, LoadResult>(LOADER, jobs)
-  run.onEnd(() => pool.close())
-  await connect(pool, request)
+export async function loadEverything(request: LoadingRequest): Promise<Loaded> {
+  const { run, loaders, manifest, chosen, loaded, jobs } = request
+  await connect(request)
   const limit = pLimit(jobs)
-  const finished: TableEvent[] = []
+  const tables: TableEvent[] = []
+  const trees = new Map<string, string>()
+  const largeObjects: LargeObjectContents[] = []
   const rows = planLoading(manifest, chosen, loaded).map(async (entry) => {
     const track = new TableTrack(plannedTable(entry), run.emit)
     countLoaded(track, entry.table, manifest, loaded)
@@ -46,16 +69,22 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
       entry.jobs.map((job) =>
         limit(async () => {
           track.begin()
-          track.done(job.id, await pool.run(job, (progress) => track.update(job.id, progress)))
+          const result = await loaders.run(job, (progress) => track.update(job.id, progress))
+          track.done(job.id, result)
+          const { treeDigest } = result
+          if (treeDigest === undefined) return
+          const root = showName(entry.table.root)
+          trees.set(root, addDigests(trees.get(root) ?? NO_ROWS, treeDigest))
         }),
       ),
     )
-    finished.push(track.finish())
+    tables.push(track.finish())
   })
   const whole = chosen.length === manifest.tables.length
   const others = (whole ? planLargeObjects(manifest, loaded) : []).map((job) =>
     limit(async () => {
-      const { warnings } = await pool.run(job, () => {})
+      const { warnings, largeObjects: contents } = await loaders.run(job, () => {})
+      if (contents) largeObjects.push(contents)
       for (const { code, message } of warnings) request.warn(code, message)
     }),
   )
@@ -65,8 +94,8 @@ export async function loadEverything(request: LoadingRequest): Promise<TableEven
     limit.clearQueue()
     throw error
   }
-  await pool.close()
-  return finished
+  await loaders.close()
+  return { tables, trees, largeObjects }
 }
 
 /** What an earlier run has loaded counts as well. */
@@ -84,12 +113,16 @@ function countLoaded(
     })
 }
 
-async function connect(
-  pool: WorkerPool<LoadSetup, LoadJob, LoadResult>,
-  { manifest, secret, target, store, jobs }: LoadingRequest,
-): Promise<void> {
+async function connect({
+  loaders,
+  manifest,
+  secret,
+  target,
+  store,
+  jobs,
+}: LoadingRequest): Promise<void> {
   const { bandwidth } = store
-  pool.connect({
+  loaders.connect({
     target,
     store: { ...store, ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / jobs) }) },
     label: manifest.label,
@@ -97,5 +130,5 @@ async function connect(
     lcMonetary: manifest.source.lcMonetary,
   })
   const told = workerSecret(secret)
-  await pool.tell(told).finally(() => told.fill(0))
+  await loaders.tell(told).finally(() => told.fill(0))
 }

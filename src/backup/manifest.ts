@@ -5,6 +5,9 @@ import { Failure } from '../errors.ts'
 /** The manifest of a backup: docs/FORMAT.md says what each field means. Version 1, read for ever. */
 export const FORMAT = 'pgveil backup 1'
 
+/** What the digest of the structure is over. Backups of the first versions have no such object. */
+export const DEFINITIONS = 'definitions.txt.pgp'
+
 const HEX_256 = z.string().regex(/^[0-9a-f]{64}$/)
 const HEX_128 = z.string().regex(/^[0-9a-f]{32}$/)
 const FINGERPRINT = z.string().regex(/^[0-9A-F]{40}$/)

@@ -7,7 +7,7 @@ import { planStructure, type StructurePlan } from '../sink/structure-plan.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { findBackup, type Backup } from './backups.ts'
-import { objectOf } from './manifest.ts'
+import { DEFINITIONS, objectOf } from './manifest.ts'
 import { readSealedWhole } from './object-reader.ts'
 import { openSecret, type Opening } from './unlock.ts'
 
@@ -29,6 +29,8 @@ export interface OpenedBackup {
   secret: Secret
   globals: string
   settings: string
+  /** What the source's structure was, the text of a {@link Structure}; undefined: the backup is older than that. */
+  definitions: string | undefined
   plan: StructurePlan
 }
 
@@ -74,7 +76,9 @@ export async function openFound(
     )
     const globals = await read('globals.sql.pgp')
     const settings = await read('settings.sql.pgp')
-    return { store, backup, secret, globals, settings, plan }
+    const isTold = manifest.objects.some(({ name }) => name === DEFINITIONS)
+    const definitions = isTold ? await read(DEFINITIONS) : undefined
+    return { store, backup, secret, globals, settings, definitions, plan }
   } finally {
     passphrase.fill(0)
   }

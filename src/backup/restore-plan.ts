@@ -98,11 +98,15 @@ function loadJob(manifest: Manifest, table: ManifestTable, name: string, id: num
     table: showName(table),
     object: objectOf(manifest, name),
     of: { schema: table.schema, name: table.name },
+    tree: isOwn ? undefined : into,
     copyIn: copyInSql({ table: into, columns, codec: 'text', freeze }),
     prepare: freeze ? truncateSql(table) : undefined,
     finish: noteSql(name),
   }
 }
+
+/** In the place of a table: what keys the digest of large objects' contents. */
+export const LARGE_OBJECTS: QualifiedName = { schema: '', name: 'large objects' }
 
 /** The jobs that bring large objects back. */
 export function planLargeObjects(manifest: Manifest, loaded: ReadonlySet<string>): LoadJob[] {
@@ -113,7 +117,8 @@ export function planLargeObjects(manifest: Manifest, loaded: ReadonlySet<string>
       kind: 'large-objects',
       table: 'large objects',
       object,
-      of: { schema: '', name: '' },
+      of: LARGE_OBJECTS,
+      tree: undefined,
       copyIn: '',
       prepare: undefined,
       finish: noteSql(object.name),

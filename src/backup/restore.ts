@@ -14,7 +14,7 @@ import {
   type TargetSessions,
 } from '../sink/finish.ts'
 import { compareRestored } from './compare.ts'
-import { loadEverything } from './loading.ts'
+import { loadEverything, startLoaders, type Loaded, type Loaders } from './loading.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { openForRestore, type OpenedBackup, type OpenOptions } from './restore-open.ts'
 import {
@@ -51,9 +51,10 @@ export async function runRestore(
   let opened: OpenedBackup | undefined
   let erasures: Erasures | undefined
   try {
+    const loaders = startLoaders(options.jobs, run)
     opened = await run.phase('open', () => openForRestore(options, run))
     erasures = await run.during(openLedger(options, opened))
-    return await restoreOpened(options, opened, target, run, erasures)
+    return await restoreOpened({ options, opened, target, run, loaders, erasures })
   } catch (error) {
     await run.end()
     throw await target.undo(error)
@@ -73,19 +74,24 @@ function openLedger(
   return openErasures({ store, signers, manifest, settings, env, state })
 }
 
-async function restoreOpened(
-  options: RestoreOptions,
-  opened: OpenedBackup,
-  target: RestoreTarget,
-  run: Run,
-  erasures: Erasures | undefined,
-): Promise<RestoreReport> {
+async function restoreOpened(restoring: {
+  options: RestoreOptions
+  opened: OpenedBackup
+  target: RestoreTarget
+  run: Run
+  loaders: Loaders
+  erasures: Erasures | undefined
+}): Promise<RestoreReport> {
+  const { options, opened, target, run, loaders, erasures } = restoring
   const { manifest } = opened.backup
   const chosen = chooseTables(manifest, options.only)
   if (erasures) checkPart(erasures, manifest, chosen, opened.plan)
   await run.phase('preflight', () => target.preflight(manifest))
-  const built = await buildRestored({ ...options, opened, target, run, chosen })
-  const { sessions, tables } = built
+  const built = await buildRestored({ ...options, opened, target, run, loaders, chosen })
+  const {
+    sessions,
+    loaded: { tables },
+  } = built
   const erased =
     erasures &&
     (await run.phase('erasures', () =>
@@ -117,13 +123,15 @@ export interface BuildRequest {
   opened: OpenedBackup
   target: RestoreTarget
   run: Run
+  /** As many as `jobs`. */
+  loaders: Loaders
   chosen: readonly ManifestTable[]
 }
 
 /** A database in which all is there but what comes at the very end. */
 export interface Built {
   sessions: TargetSessions
-  tables: TableEvent[]
+  loaded: Loaded
   finish: FinishRequest
 }
 
@@ -134,7 +142,7 @@ export interface Built {
  * @throws Failure `store`, `sink`, `integrity`
  */
 export async function buildRestored(request: BuildRequest): Promise<Built> {
-  const { jobs, store, opened, target, run, chosen } = request
+  const { jobs, store, opened, target, run, loaders, chosen } = request
   const { manifest } = opened.backup
   run.emit({
     event: 'plan',
@@ -144,12 +152,27 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     structureBy: '',
     tables: planLoading(manifest, chosen, new Set()).map(plannedTable),
   })
-  const { sessions, loaded, plan } = await run.phase('structure', () => target.build(opened))
+  const {
+    sessions,
+    loaded: before,
+    plan,
+  } = await run.phase('structure', () => target.build(opened))
   const { warn } = target.leftOut
   const { endpoint } = target.building
   const { secret } = opened
-  const loading = { run, warn, manifest, chosen, loaded, secret, target: endpoint, store, jobs }
-  const tables = await run.phase('rows', () => loadEverything(loading))
+  const loading = {
+    run,
+    loaders,
+    warn,
+    manifest,
+    chosen,
+    loaded: before,
+    secret,
+    target: endpoint,
+    store,
+    jobs,
+  }
+  const loaded = await run.phase('rows', () => loadEverything(loading))
   await run.during(opened.store.close())
   const finish: FinishRequest = {
     plan,
@@ -165,7 +188,7 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     await setSequences(sessions, manifest.sequences)
     await buildConstraints(finish)
   })
-  return { sessions, tables, finish }
+  return { sessions, loaded, finish }
 }
 
 /**

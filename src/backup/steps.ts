@@ -5,7 +5,7 @@ import type { Catalog } from '../postgres/catalog.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { showName } from '../postgres/identifiers.ts'
 import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
-import { readStructureFacts } from '../postgres/structure-facts.ts'
+import { readStructure, type Structure } from '../postgres/structure-facts.ts'
 import type { BackupReport } from '../report/events.ts'
 import { drawSecret, passphraseOf, wipe, type Secret } from '../seal/secret.ts'
 import { readCatalog } from '../source/catalog.ts'
@@ -27,7 +27,7 @@ import { chainName, chainOf, findPrevious, lookAgain, type Known } from './chain
 import { claimLabel, commit, labelTaken, manifestSides, writePlain } from './commit.ts'
 import type { Envelope } from './envelopes.ts'
 import { loadSealingKeys } from './keys.ts'
-import { FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
+import { DEFINITIONS, FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
 import { plannedTable, planTables, type TableBackup } from './plan.ts'
 import { restoreReadme, restoreScript } from './restore-script.ts'
@@ -170,7 +170,7 @@ async function claim(prepared: Prepared, secret: Secret): Promise<Envelope[]> {
 }
 
 /** What workers have stored, and what was read beside it. */
-type SealedRows = Sealed & Pick<Manifest, 'largeObjects' | 'structure'>
+type SealedRows = Sealed & Pick<Manifest, 'largeObjects'> & { structure: Structure }
 
 /** Bytes of large objects in one object of the store. */
 const LARGE_OBJECT_BYTES = 128 * 1024 * 1024
@@ -215,7 +215,7 @@ async function sealRows(
   // The session that holds the snapshot has nothing else to do meanwhile.
   const [sealed, structure] = await Promise.all([
     sealEverything(request),
-    asked(prepared, readStructureFacts(snapshot.client, major, structureKeyOf(secret))),
+    asked(prepared, readStructure(snapshot.client, major, structureKeyOf(secret))),
   ])
   return {
     ...sealed,
@@ -257,6 +257,7 @@ async function writeRest(
     ...sealed.objects,
     await write('globals.sql.pgp', globals.sql),
     await write('settings.sql.pgp', settings),
+    await write(DEFINITIONS, sealed.structure.text),
   ]
   passphrase.fill(0)
   const previous = await lookAgain(prepared)
@@ -277,7 +278,7 @@ async function writeRest(
       sides: manifestSides(keys, secret),
       verifier: keys.verifier.map(({ fingerprint }) => fingerprint),
     },
-    structure: sealed.structure,
+    structure: sealed.structure.facts,
     tables: sealed.tables,
     sequences,
     views: catalog.materializedViews.map(({ schema, name }) => ({ schema, name })),

@@ -61,6 +61,9 @@ export abstract class RowDigest {
   }
 }
 
+/** The digest of no rows. */
+export const NO_ROWS = '0'.repeat(32)
+
 /** The digest of two sets of rows together, from their digests under the same key. */
 export function addDigests(a: string, b: string): string {
   return hex(number(a) + number(b))

@@ -12,7 +12,7 @@ const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 
 type WithoutId<T> = T extends CheckJob ? Omit<T, 'id'> : never
 
-/** Worker processes that look at the restored database, a few things at a time. */
+/** Worker processes that look at the restored database, a few things at a time. They start at once. */
 export class Checker {
   readonly #pool: WorkerPool<CheckSetup, CheckJob, CheckResult>
   readonly #limit: LimitFunction

@@ -1,14 +1,18 @@
 import type pg from 'pg'
 import type { Manifest } from '../backup/manifest.ts'
+import { readAgainSql, type LargeObjectContents } from '../backup/large-object-rows.ts'
+import type { Loaded } from '../backup/loading.ts'
+import { LARGE_OBJECTS } from '../backup/restore-plan.ts'
 import { structureKeyOf } from '../backup/secrets.ts'
 import type { Catalog } from '../postgres/catalog.ts'
 import { serverFailure } from '../postgres/connect.ts'
 import { showName } from '../postgres/identifiers.ts'
-import { readStructureFacts } from '../postgres/structure-facts.ts'
+import { changedDefinitions, readStructure, type Structure } from '../postgres/structure-facts.ts'
 import type { Secret } from '../seal/secret.ts'
 import { listLargeObjects } from '../source/large-objects.ts'
 import { readSequences } from '../source/settings.ts'
 import type { StructurePlan } from '../sink/structure-plan.ts'
+import type { Checker } from './checker.ts'
 import { missingObjects } from './missing-objects.ts'
 import type { StepRecord } from './step.ts'
 
@@ -17,6 +21,11 @@ export interface StructureRequest {
   secret: Secret
   /** What the backup creates. */
   plan: StructurePlan
+  /** What the source's structure was; undefined: the backup does not say more than its digest. */
+  definitions: string | undefined
+  /** What was put in. */
+  largeObjects: Loaded['largeObjects']
+  checker: Checker
   /** Of the restored database. */
   catalog: Catalog
   /** Of the server it was restored on. */
@@ -37,7 +46,7 @@ export async function compareRest(
   try {
     await compareSequences(record, client, request)
     compareExtensions(record, request)
-    await compareLargeObjects(record, client, request.manifest)
+    await compareLargeObjects(record, client, request)
     await compareDefinitions(record, client, request)
   } catch (error) {
     throw serverFailure('sink', 'compare the restored database', error)
@@ -83,7 +92,7 @@ function compareExtensions(record: StepRecord, { manifest, catalog }: StructureR
 async function compareLargeObjects(
   record: StepRecord,
   client: pg.Client,
-  { largeObjects }: Manifest,
+  { manifest: { largeObjects }, largeObjects: loaded, checker }: StructureRequest,
 ): Promise<void> {
   let count = 0
   let bytes = 0
@@ -99,6 +108,28 @@ async function compareLargeObjects(
     record.fail(`there are ${count} large objects, the manifest says ${largeObjects.count}`)
   } else if (bytes !== largeObjects.bytes) {
     record.fail(`large objects hold ${bytes} bytes, the manifest says ${largeObjects.bytes}`)
+  } else {
+    await Promise.all(loaded.map((contents) => compareContents(record, contents, checker)))
+    record.note(`${count} large objects read again: ${bytes} bytes`)
+  }
+}
+
+/** Reads a stretch of large objects again, and compares it with what was put in. */
+async function compareContents(
+  record: StepRecord,
+  contents: LargeObjectContents,
+  checker: Checker,
+): Promise<void> {
+  const { fromOid, toOid, digest } = contents
+  const copyOut = readAgainSql(contents)
+  const table = 'large objects'
+  const read = await checker.run({ kind: 'read', table, of: LARGE_OBJECTS, copyOut })
+  record.checks++
+  const which =
+    fromOid === toOid ? `large object ${fromOid}` : `large objects ${fromOid} to ${toOid}`
+  if (read.refused) record.fail(`${which}: cannot be read: ${read.refused.message}`)
+  else if (read.digest !== digest) {
+    record.fail(`${which}: as many bytes as expected, but not the same: their digest differs`)
   }
 }
 
@@ -106,13 +137,16 @@ async function compareLargeObjects(
 async function compareDefinitions(
   record: StepRecord,
   client: pg.Client,
-  { manifest: { structure, source }, secret, plan, major, warnings }: StructureRequest,
+  request: StructureRequest,
 ): Promise<void> {
+  const { manifest, secret, plan, major, warnings } = request
+  const { structure, source } = manifest
   // Defaults of the type money print in it. Where the server does not have it, so be it.
   await client
     .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [source.lcMonetary ?? 'C'])
     .catch(() => {})
-  const found = await readStructureFacts(client, major, structureKeyOf(secret))
+  const restored = await readStructure(client, major, structureKeyOf(secret))
+  const found = restored.facts
   const leftOut = warnings.find(({ code }) => LEFT_OUT.test(code))
   const differing = Object.entries(structure.counts).filter(([kind, count]) => {
     record.checks++
@@ -131,8 +165,24 @@ async function compareDefinitions(
       `definitions print differently on PostgreSQL ${major} and ${structure.major}: only their numbers were compared`,
     )
   } else if (found.digest !== structure.digest) {
+    const which = namesOfChanged(restored, request).join(', ') || UNNAMED
     record.fail(
-      'some definition (a function, constraint, index, view, default, comment or the like) is not what it was: the digest of the structure differs',
+      `some definition (${which}) is not what it was: the digest of the structure differs`,
     )
   }
+}
+
+const UNNAMED = 'a function, constraint, index, view, default, comment or the like'
+const SHOWN = 10
+
+/** What the source had otherwise or not at all: the first few. */
+function namesOfChanged(
+  { definitions }: Structure,
+  { manifest, definitions: text }: StructureRequest,
+): string[] {
+  if (text === undefined) return []
+  const changed = changedDefinitions(definitions, text, manifest.structure.counts)
+  const names = [...new Set(changed.map(({ what }) => what))]
+  const more = names.length - SHOWN
+  return [...names.slice(0, SHOWN), ...(more > 0 ? [`${more} more`] : [])]
 }

@@ -51,14 +51,14 @@ export interface HealthRequest {
 export async function checkHealth(record: StepRecord, request: HealthRequest): Promise<void> {
   const { client, checker } = request
   await silenceEventTriggers(client)
-  await checkValidity(record, request)
   const physical = await physicalChecks(record, request)
+  // These keep the workers busy while the rest is looked up.
+  const pages = Promise.allSettled(physical.map((check) => runPhysical(record, check, checker)))
+  await checkValidity(record, request)
   const rules = await readRules(client)
   for (const name of rules.notChecked) record.note(`${name} is not checked again`)
-  const settled = await Promise.allSettled([
-    ...physical.map((check) => runPhysical(record, check, checker)),
-    ...rules.rules.map((rule) => runRule(record, rule, checker)),
-  ])
+  const rows = Promise.allSettled(rules.rules.map((rule) => runRule(record, rule, checker)))
+  const settled = [...(await pages), ...(await rows)]
   const broken = settled.find((one) => one.status === 'rejected')
   if (broken) throw broken.reason
   record.note(`${physical.length} heaps and B-trees, ${rules.rules.length} tables' constraints`)

@@ -1,4 +1,6 @@
+import type pg from 'pg'
 import type { Backup } from '../backup/backups.ts'
+import { startLoaders } from '../backup/loading.ts'
 import { openFound, type OpenedBackup } from '../backup/restore-open.ts'
 import { buildRestored, finishRestored, type Built } from '../backup/restore.ts'
 import { RestoreTarget } from '../backup/restore-target.ts'
@@ -14,11 +16,11 @@ import { readCatalog } from '../source/catalog.ts'
 import { openStore } from '../store/open.ts'
 import { Checker } from './checker.ts'
 import { compareRows, readMovingTrees } from './compare-rows.ts'
-import { compareRest } from './compare-structure.ts'
+import { compareRest, type StructureRequest } from './compare-structure.ts'
 import { checkHealth } from './health.ts'
 import type { VerifyOptions } from './options.ts'
 import { openScratch, type Scratch } from './scratch.ts'
-import type { StepRecord } from './step.ts'
+import { StepRecord } from './step.ts'
 
 /** A backup on its scratch server. Everything is removed when it is closed, or the run ends. */
 export class Restored {
@@ -46,7 +48,7 @@ export class Restored {
 
   /** Rows that were restored. */
   get rows(): number {
-    return this.#built?.tables.reduce((sum, { rows }) => sum + rows, 0) ?? 0
+    return this.#built?.loaded.tables.reduce((sum, { rows }) => sum + rows, 0) ?? 0
   }
 
   get endpoint(): Endpoint {
@@ -71,7 +73,9 @@ export class Restored {
     const { verify, jobs, store } = this.#options
     const { manifest } = backup
     this.#requireEnvelope(backup)
-    // Side by side: neither needs much of the other's time.
+    // A server takes a moment to start, in which everything else gets ready.
+    const loaders = startLoaders(jobs, run)
+    this.#checker = new Checker(jobs)
     const [started, unsealed] = await Promise.allSettled([
       this.#start(record, backup),
       this.#open(backup),
@@ -81,7 +85,7 @@ export class Restored {
     if (verify.server === undefined) await createSuperusers(target.endpoint, opened)
     await run.phase('preflight', () => target.preflight(manifest))
     const chosen = manifest.tables
-    const request = { jobs, store, opened, target, run, chosen }
+    const request = { jobs, store, opened, target, run, loaders, chosen }
     const built = await buildRestored(request)
     this.#built = built
     await run.phase('checks', () => finishRestored(built))
@@ -96,10 +100,10 @@ export class Restored {
 
   async #start(record: StepRecord, { manifest }: Backup): Promise<void> {
     const run = this.#run
-    const { verify, production, env } = this.#options
+    const { verify, production, env, jobs } = this.#options
     const { server, bin } = verify
     const note = (message: string) => record.note(message)
-    this.#scratch = await openScratch({ server, bin, env }, manifest, note)
+    this.#scratch = await openScratch({ server, bin, env, jobs }, manifest, note)
     // A run that was stopped meanwhile has closed this already.
     run.onEnd(() => this.close())
     record.note(`restoring on PostgreSQL ${this.#scratch.version}`)
@@ -139,29 +143,39 @@ export class Restored {
 
   /** Re-reads rows and compares everything with the manifest. */
   async compare(record: StepRecord): Promise<void> {
-    const { opened, built, target } = this.#parts
+    const { opened, built, target, checker } = this.#parts
     const { manifest } = opened.backup
-    const checker = this.#checker ?? new Checker(this.#options.jobs)
-    this.#checker = checker
-    checker.connect(this.endpoint, manifest.source, opened.secret)
+    const { secret, plan, definitions } = opened
+    checker.connect(this.endpoint, manifest.source, secret)
     await built.sessions.use(async (client) => {
-      const catalog = await readCatalog(client).catch((error: unknown) => {
-        throw serverFailure('sink', 'read the restored database', error)
-      })
-      const moving = await readMovingTrees(client)
-      await compareRows(record, manifest, { catalog, moving }, checker)
-      const { secret, plan } = opened
+      const { catalog, moving } = await readRestored(client)
       const { warnings } = this.#run
-      const request = { manifest, secret, plan, catalog, major: target.major, warnings }
-      await compareRest(record, client, request)
+      const { trees, largeObjects } = built.loaded
+      const request: StructureRequest = {
+        manifest,
+        secret,
+        plan,
+        definitions,
+        largeObjects,
+        checker,
+        catalog,
+        major: target.major,
+        warnings,
+      }
+      // Rows keep the workers busy, the rest this session.
+      const rest = new StepRecord('compare')
+      const settled = await Promise.allSettled([
+        compareRows(record, { manifest, catalog, moving, trees }, checker),
+        compareRest(rest, client, request),
+      ])
+      record.absorb(rest)
+      for (const one of settled) if (one.status === 'rejected') throw one.reason
     })
   }
 
   /** Looks at heaps, indexes and constraints. */
   async checkHealth(record: StepRecord): Promise<void> {
-    const { built, opened, target } = this.#parts
-    const checker = this.#checker
-    if (!checker) throw new Error('health comes after the comparison')
+    const { built, opened, target, checker } = this.#parts
     await built.sessions.use(async (client) => {
       try {
         const { plan } = opened
@@ -189,8 +203,8 @@ export class Restored {
   }
 
   get #parts() {
-    if (!this.#built) throw new Error('nothing is restored')
-    return { ...this.#ready, built: this.#built }
+    if (!this.#built || !this.#checker) throw new Error('nothing is restored')
+    return { ...this.#ready, built: this.#built, checker: this.#checker }
   }
 
   /** Removes what was restored, and the server where it is this test's own. */
@@ -212,6 +226,14 @@ export class Restored {
       await target.close()
     }
     await this.#scratch?.stop()
+  }
+}
+
+async function readRestored(client: pg.Client) {
+  try {
+    return { catalog: await readCatalog(client), moving: await readMovingTrees(client) }
+  } catch (error) {
+    throw serverFailure('sink', 'read the restored database', error)
   }
 }
 

@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Failure } from '../errors.ts'
 import { findBinaries, type Binaries } from './binaries.ts'
@@ -25,6 +25,8 @@ export interface ScratchRequest {
   /** Directory with initdb and postgres; undefined: searched for. */
   bin: string | undefined
   env: NodeJS.ProcessEnv
+  /** Sessions that will be busy at a time. */
+  jobs: number
   /** Is told of what is noteworthy. */
   note: (message: string) => void
 }
@@ -57,7 +59,7 @@ export async function startScratch(request: ScratchRequest): Promise<ScratchServ
 }
 
 async function startOnce(request: ScratchRequest, identity: Identity): Promise<ScratchServer> {
-  const { least, bin: given, env } = request
+  const { least, bin: given, env, jobs } = request
   const directory = mkdtempSync(join(tmpdir(), PREFIX))
   try {
     writeFileSync(join(directory, OWNER), `${process.pid}\n`, { mode: 0o600 })
@@ -66,7 +68,7 @@ async function startOnce(request: ScratchRequest, identity: Identity): Promise<S
     const binaries = await findBinaries({ least, given, env, identity, directory })
     const password = randomBytes(24).toString('base64url')
     await initialise(binaries, directory, password, identity)
-    const { port, stop } = await launch(binaries, directory, identity)
+    const { port, stop } = await launch(binaries, directory, identity, jobs)
     const url = `postgres://${USER}:${password}@127.0.0.1:${port}/postgres`
     const end = async (): Promise<void> => {
       await stop()
@@ -125,8 +127,13 @@ function watched(
 }
 
 /** Nothing has to survive a crash, and nothing of what is in the rows may come into a log. */
-function serverSettings(major: number, directory: string, port: number): string[] {
+function serverSettings(major: number, directory: string, port: number, jobs: number): string[] {
+  // Jobs run side by side: workers of the server's own would only take turns with them.
+  const spare = Math.max(0, availableParallelism() - jobs)
   const settings = {
+    max_parallel_workers: spare,
+    max_parallel_workers_per_gather: Math.min(2, spare),
+    max_parallel_maintenance_workers: Math.min(2, spare),
     listen_addresses: '127.0.0.1',
     port,
     unix_socket_directories: directory,
@@ -160,9 +167,10 @@ async function launch(
   { bin, major }: Binaries,
   directory: string,
   identity: Identity,
+  jobs: number,
 ): Promise<{ port: number; stop: () => Promise<void> }> {
   const port = await freePort()
-  const settings = serverSettings(major, directory, port)
+  const settings = serverSettings(major, directory, port, jobs)
   const command = [join(bin, 'postgres'), '-D', join(directory, 'data'), ...settings]
   const warden = watched(directory, 'drop', command, identity)
   const ended = new Promise<void>((resolve) => warden.once('exit', () => resolve()))

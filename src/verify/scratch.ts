@@ -14,6 +14,7 @@ export interface ScratchSettings {
   /** Directory with initdb and postgres; undefined: searched for. */
   bin: string | undefined
   env: NodeJS.ProcessEnv
+  jobs: number
 }
 
 /** A server to restore on. */
@@ -30,13 +31,13 @@ export interface Scratch {
  * @throws Failure `refused` where that is the server the backup is of; `sink`
  */
 export async function openScratch(
-  { server, bin, env }: ScratchSettings,
+  { server, bin, env, jobs }: ScratchSettings,
   manifest: Manifest,
   note: (message: string) => void,
 ): Promise<Scratch> {
   if (server === undefined) {
     const least = Math.floor(manifest.source.versionNumber / 10_000)
-    const started = await startScratch({ least, bin, env, note })
+    const started = await startScratch({ least, bin, env, jobs, note })
     return { ...started, url: withPath(started.url) }
   }
   const endpoint = parseEndpoint(server, 'sink')

@@ -33,6 +33,13 @@ export class StepRecord {
     this.log.push(line)
   }
 
+  /** Takes over what a part of the step has seen. */
+  absorb({ findings, log, checks }: StepRecord): void {
+    this.findings.push(...findings)
+    this.log.push(...log)
+    this.checks += checks
+  }
+
   #add(severity: Finding['severity'], message: string): void {
     this.findings.push({ severity, message })
     this.log.push(`${severity}: ${message}`)

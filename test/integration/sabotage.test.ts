@@ -136,6 +136,10 @@ function rules(value: unknown): Partial<VerifyOptions> {
   return { verify: { ...defaults.verify, rules: path } }
 }
 
+function escape(text: string): string {
+  return text.replace(/[.()]/g, '\\$&')
+}
+
 function flip(path: string, at = 0.6): void {
   const bytes = readFileSync(path)
   const i = Math.floor(bytes.length * at)
@@ -205,7 +209,8 @@ test('nothing is wrong: it passes, and says nothing', async () => {
 
 describe('in the store', () => {
   const small = ['RESTORE.md', 'restore.sh', 'envelopes.json', 'envelopes/operations.asc']
-  const sealed = ['pre-data', 'post-data', 'globals', 'settings'].map((name) => `${name}.sql.pgp`)
+  const sql = ['pre-data', 'post-data', 'globals', 'settings'].map((name) => `${name}.sql.pgp`)
+  const sealed = [...sql, 'definitions.txt.pgp']
   const bulky = ['tables/1.1.0.pgp', 'tables/2.1.0.pgp', 'large-objects.1.sql.pgp']
 
   for (const name of [...small, ...sealed, ...bulky, 'manifest.json', 'envelopes/verifier.asc']) {
@@ -412,7 +417,7 @@ describe('in what was restored', () => {
       ],
       [
         /constraint purchase_contact_id_fkey of sales\.purchase is not validated/,
-        /definition .* is not what it was/,
+        /definition \(constraint purchase_contact_id_fkey of sales\.purchase\) is not what it was/,
       ],
     ))
 
@@ -446,23 +451,31 @@ describe('in what was restored', () => {
       [/extension pg_trgm is missing/, /index contact_name_trgm of public\.contact is missing/],
     ))
 
-  for (const [what, statement] of [
+  for (const [what, name, statement] of [
     [
       'the body of a function',
+      'function public.touch()',
       `CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'`,
     ],
     [
       'the default of a column',
+      'column placed of sales.purchase',
       'ALTER TABLE sales.purchase ALTER placed SET DEFAULT clock_timestamp()',
     ],
-    ['a policy', `ALTER POLICY own ON contact USING (true)`],
+    ['a policy', 'policy own of public.contact', `ALTER POLICY own ON contact USING (true)`],
     [
       'a view',
+      'view public.big_purchase',
       'CREATE OR REPLACE VIEW big_purchase AS SELECT * FROM sales.purchase WHERE amount > 5',
     ],
-    ['a trigger that is switched off', 'ALTER TABLE contact DISABLE TRIGGER touch_contact'],
+    [
+      'a trigger that is switched off',
+      'trigger touch_contact of public.contact',
+      'ALTER TABLE contact DISABLE TRIGGER touch_contact',
+    ],
   ] as const) {
-    test(`${what} is another`, () => damage([statement], /some definition .*is not what it was/))
+    test(`${what} is another`, () =>
+      damage([statement], new RegExp(`some definition \\(${escape(name)}\\) is not what it was`)))
   }
 
   test('an index does not hold what its table does', () =>

@@ -173,6 +173,7 @@ const FIXED = [
   'pre-data.sql.pgp',
   'post-data.sql.pgp',
   'settings.sql.pgp',
+  'definitions.txt.pgp',
   'large-objects.1.sql.pgp',
   'restore.sh',
   'RESTORE.md',

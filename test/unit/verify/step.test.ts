@@ -22,6 +22,18 @@ test('a warning keeps nothing from passing; the worst finding decides', () => {
   ])
 })
 
+test('a part that found something wrong makes its step fail', () => {
+  const step = new StepRecord('compare')
+  step.checks++
+  const part = new StepRecord('compare')
+  part.checks++
+  part.note('looked')
+  part.fail('it is wrong')
+  step.absorb(part)
+  expect(step.result).toMatchObject({ outcome: 'fail', checks: 2 })
+  expect(step.log).toEqual(['looked', 'failure: it is wrong'])
+})
+
 describe('what a failure says of the backup', () => {
   for (const [failure, outcome] of [
     [new Failure('integrity', 'x was changed'), 'fail'],

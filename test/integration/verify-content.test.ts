@@ -1,0 +1,214 @@
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import type { Event } from '../../src/report/events.ts'
+import type { VerifyOptions } from '../../src/verify/run.ts'
+import type { Verdict } from '../../src/verify/verdict.ts'
+import { labelOf, runBackup } from '../fixtures/backups.ts'
+import { createDatabase, execute } from '../fixtures/databases.ts'
+import { runPgveil } from '../fixtures/run-pgveil.ts'
+import { makeVerifyTrial, type VerifyTrial } from '../fixtures/verify-trial.ts'
+
+// What a restore test compares beyond rows of ordinary tables: rows that may lie in another partition than on the
+// source, large objects, and persons who were erased since. Each is left whole once, and made wrong in a way that
+// leaves every number as it was.
+
+/** The built ones: workers are files of their own. */
+const RUN = '../../dist/verify/run.js'
+const KEYS = '../../dist/backup/keys.js'
+const PIECE = 256 * 1024
+
+let source: Server
+let scratch: Server
+let directory: string
+let trial: VerifyTrial
+let defaults: VerifyOptions
+let runVerify: typeof import('../../src/verify/run.ts').runVerify
+
+beforeAll(async () => {
+  ;({ runVerify } = (await import(RUN)) as typeof import('../../src/verify/run.ts'))
+  const { loadSigners } = (await import(KEYS)) as typeof import('../../src/backup/keys.ts')
+  directory = mkdtempSync(join(tmpdir(), 'pgveil-verify-content-'))
+  ;[source, scratch] = await Promise.all([startPostgres(), startPostgres()])
+  const url = await createDatabase(source, 'crm')
+  await execute(
+    url,
+    // So that numbers of enums, by which they hash, are others than on the scratch server.
+    ...Array.from({ length: 5 }, (_, i) => `CREATE TYPE unused_${i} AS ENUM ('a', 'b')`),
+    `CREATE TYPE colour AS ENUM (${Array.from({ length: 40 }, (_, i) => `'c${i}'`).join(', ')})`,
+    'CREATE TABLE thing (colour colour, id int, name text) PARTITION BY HASH (colour)',
+    'CREATE TABLE thing_0 PARTITION OF thing FOR VALUES WITH (MODULUS 2, REMAINDER 0)',
+    'CREATE TABLE thing_1 PARTITION OF thing FOR VALUES WITH (MODULUS 2, REMAINDER 1)',
+    `INSERT INTO thing SELECT c, i, 'thing ' || i FROM unnest(enum_range(NULL::colour)) c, generate_series(1, 5) i`,
+    'CREATE TABLE person (id int PRIMARY KEY, mail text)',
+    `INSERT INTO person SELECT i, 'person' || i FROM generate_series(1, 5) i`,
+    'CREATE FUNCTION revive() RETURNS int LANGUAGE plpgsql AS $$ BEGIN RETURN 1; END $$',
+    'CREATE MATERIALIZED VIEW revived AS SELECT public.revive()',
+    ...[0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE].map(
+      (bytes, i) =>
+        `SELECT lo_from_bytea(${90_001 + i}, convert_to(repeat('x', ${bytes}), 'UTF8'))`,
+    ),
+    // One with a hole.
+    `SELECT lo_put(lo_create(90010), ${3 * PIECE + 5}, 'end')`,
+  )
+  writeFileSync(join(directory, 'secret'), 'the secret of the ledger, 32 bytes\n')
+  const erasure = { secret: { file: join(directory, 'secret') }, references: {} }
+  trial = await makeVerifyTrial(directory, { source: url, rest: { erasure } })
+  labelOf(await runBackup({ config: trial.config }))
+  defaults = {
+    store: { kind: 'directory', path: trial.store },
+    signers: await loadSigners({ signer: [{ file: trial.keys.signer.publicKey }] }),
+    verify: {
+      key: trial.keys.verifier.privateKey,
+      signingKey: trial.verdicts.privateKey,
+      signer: [{ file: trial.verdicts.publicKey }],
+      server: scratch.url,
+    },
+    erasure,
+    everyHours: 24,
+    state: trial.state,
+    production: [],
+    jobs: 2,
+    env: { PATH: process.env['PATH'] },
+    tool: 'pgveil test',
+    allUnproven: false,
+    keepEnvelope: false,
+    record: false,
+  }
+})
+
+afterAll(async () => {
+  await source?.stop()
+  await scratch?.stop()
+  rmSync(directory, { recursive: true, force: true })
+})
+
+/** The verdict on a backup whose restored database was damaged by `statements`. */
+async function verdictAfter(
+  statements: string[],
+  changes: Partial<VerifyOptions> = {},
+): Promise<Verdict> {
+  const events: Event[] = []
+  const options: VerifyOptions = {
+    ...defaults,
+    beforeChecks: (url) => execute(url, ...statements),
+    ...changes,
+  }
+  const { signal } = new AbortController()
+  await runVerify(options, (event) => events.push(event), signal).catch(() => undefined)
+  const found = events.find((event) => event.event === 'verdict')
+  if (found?.event !== 'verdict') throw new Error('there is no verdict')
+  return found.verdict
+}
+
+function findings({ steps }: Verdict): string[] {
+  return steps.flatMap((step) => step.findings.map(({ message }) => message))
+}
+
+function logOf({ steps }: Verdict, wanted: string): string {
+  return steps.find(({ step }) => step === wanted)?.log.join('\n') ?? ''
+}
+
+test('whole: it passes and says nothing, wherever rows of the tree lie now', async () => {
+  const verdict = await verdictAfter([])
+  expect(findings(verdict)).toEqual([])
+  expect(verdict.outcome).toBe('pass')
+  const log = logOf(verdict, 'compare')
+  expect(log).toMatch(
+    /rows of public\.thing, .* in other partitions .* all of its 200 rows are there/,
+  )
+  expect(log).toContain('7 large objects read again')
+})
+
+describe('a tree partitioned by the hash of an enum', () => {
+  test('a field is another', async () => {
+    const verdict = await verdictAfter([
+      `UPDATE thing SET name = 'other' WHERE id = 3 AND colour = 'c7'`,
+    ])
+    expect(findings(verdict)).toEqual([
+      'public.thing: 200 rows as expected, but not the same rows: their digest differs',
+    ])
+    expect(verdict.outcome).toBe('fail')
+  })
+
+  test('one row is there twice, and another is not', async () => {
+    const verdict = await verdictAfter([
+      `DELETE FROM thing WHERE id = 3 AND colour = 'c7'`,
+      `INSERT INTO thing VALUES ('c8', 3, 'thing 3')`,
+    ])
+    expect(findings(verdict)).toEqual([
+      'public.thing: 200 rows as expected, but not the same rows: their digest differs',
+    ])
+  })
+})
+
+describe('large objects', () => {
+  const differs =
+    'large objects 90001 to 90010: as many bytes as expected, but not the same: their digest differs'
+
+  for (const [what, statement] of [
+    ['a byte of the smallest is another', `SELECT lo_put(90002, 0, 'y')`],
+    ['the last byte of the largest is another', `SELECT lo_put(90006, ${2 * PIECE - 1}, 'y')`],
+    ['something is in the hole', `SELECT lo_put(90010, ${PIECE}, 'y')`],
+    ['one has the number of another', 'SELECT lo_unlink(90001), lo_create(90007)'],
+  ] as const) {
+    test(what, async () => {
+      const verdict = await verdictAfter([statement])
+      expect(findings(verdict)).toEqual([differs])
+      expect(verdict.outcome).toBe('fail')
+    })
+  }
+})
+
+describe('persons who were erased since', () => {
+  const absent = /1 erased persons are absent, 1 rows of theirs were removed/
+  const there = 'a person who was erased is there, or is referred to: public.person'
+  let erased: string
+
+  beforeAll(async () => {
+    erased = join(directory, 'erased')
+    cpSync(trial.store, erased, { recursive: true })
+    const values = join(directory, 'values')
+    writeFileSync(values, '3\n')
+    const store = ['--store', erased]
+    const person = ['--table', 'public.person', '--column', 'id', '--values-file', values]
+    const run = await runPgveil(['erase', 'record', '--config', trial.config, ...store, ...person])
+    expect(run.code).toBe(0)
+  })
+
+  const settings = (): Partial<VerifyOptions> => ({ store: { kind: 'directory', path: erased } })
+
+  test('they are gone after the replay, and it passes', async () => {
+    const verdict = await verdictAfter([], settings())
+    expect(findings(verdict)).toEqual([])
+    expect(verdict.outcome).toBe('pass')
+    expect(logOf(verdict, 'health')).toMatch(absent)
+  })
+
+  test('without an erasure nobody is looked for', async () => {
+    expect(logOf(await verdictAfter([]), 'health')).not.toMatch(/erased/)
+  })
+
+  test('a replay that leaves them there is found out', async () => {
+    // It refreshes views once it has deleted, and this one brings the person back.
+    const body = `CREATE OR REPLACE FUNCTION revive() RETURNS int LANGUAGE plpgsql AS
+      $$ BEGIN INSERT INTO public.person VALUES (3, 'again') ON CONFLICT DO NOTHING; RETURN 1; END $$`
+    const verdict = await verdictAfter([body], settings())
+    expect(findings(verdict)).toContain(there)
+    expect(verdict.outcome).toBe('fail')
+    expect(logOf(verdict, 'health')).not.toMatch(absent)
+  })
+
+  test('without the ledger’s secret it is incomplete, and says so', async () => {
+    const { erasure: _, ...without } = { ...defaults, ...settings() }
+    const events: Event[] = []
+    const { signal } = new AbortController()
+    await runVerify(without, (event) => events.push(event), signal).catch(() => undefined)
+    const found = events.find((event) => event.event === 'verdict')
+    if (found?.event !== 'verdict') throw new Error('there is no verdict')
+    expect(found.verdict.outcome).toBe('incomplete')
+    expect(findings(found.verdict).join('\n')).toMatch(/erasure/)
+  })
+})
