@@ -1,4 +1,5 @@
 // npm run test:chaos -- --points 200 --seed 7: disturbs backups and restores at random moments, and looks at what is left.
+// With --seconds no point begins after that time: slices with different seeds add up.
 import { parseArgs } from 'node:util'
 import { Attack, Violation } from '../test/chaos/points.mjs'
 import { randomFrom } from '../test/chaos/random.mjs'
@@ -10,13 +11,20 @@ const ON_ONE = 10
 const { values } = parseArgs({
   options: {
     points: { type: 'string', default: '200' },
+    seconds: { type: 'string', default: 'Infinity' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
   },
 })
 const points = Number(values.points)
 const seed = Number(values.seed)
-if (!Number.isSafeInteger(points) || points < 1 || !Number.isSafeInteger(seed)) {
-  console.error('chaos: --points and --seed are whole numbers')
+const milliseconds = 1000 * Number(values.seconds)
+if (
+  !Number.isSafeInteger(points) ||
+  points < 1 ||
+  !Number.isSafeInteger(seed) ||
+  Number.isNaN(milliseconds)
+) {
+  console.error('chaos: --points and --seed are whole numbers, --seconds is a number')
   process.exit(2)
 }
 
@@ -27,7 +35,7 @@ let at = 0
 try {
   const random = randomFrom(seed)
   const attack = new Attack(world, random)
-  for (; at < points; at++) {
+  for (; at < points && performance.now() < milliseconds; at++) {
     if (at % ON_ONE === 0) await attack.begin((at / ON_ONE) % 2 === 0 ? 'directory' : 's3')
     const { what, outcome } = await attack.point()
     const found = counts.get(what) ?? new Map()

@@ -53,7 +53,7 @@ export async function runBackup(
   let stored: Prepared | undefined
   try {
     // Workers take a moment to start, in which this process loads OpenPGP and more, and looks at everything.
-    const pool = startPool(options.jobs)
+    const pool = startPool(options.jobs, options.store.kind)
     run.onEnd(() => pool.close())
     const { prepare, sealAndCommit } = await import('./steps.ts')
     const prepared = await run.phase('preflight', () => prepare(options, run))

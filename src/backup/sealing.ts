@@ -6,6 +6,7 @@ import { TableTrack } from '../jobs/table-track.ts'
 import type { Dumper } from '../postgres/pg-dump.ts'
 import type { Emit, TableEvent } from '../report/events.ts'
 import type { LargeObjectRange } from '../source/large-objects.ts'
+import type { StoreSettings } from '../store/store.ts'
 import { addDigests } from '../stream/rows.ts'
 import type { BackupJob, BackupResult } from './job.ts'
 import type { ManifestTable } from './manifest.ts'
@@ -18,8 +19,9 @@ export type BackupPool = WorkerPool<BackupSetup, BackupJob, BackupResult>
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 
-export function startPool(count: number): BackupPool {
-  return new WorkerPool(WORKER, count, { tidy: true })
+/** Workers that soon write to a store of this kind. */
+export function startPool(count: number, store: StoreSettings['kind']): BackupPool {
+  return new WorkerPool(WORKER, count, { tidy: true, args: [store] })
 }
 
 export interface SealingRequest {

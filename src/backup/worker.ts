@@ -3,7 +3,7 @@ import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import { joinSnapshot } from '../source/snapshot.ts'
-import { openStore } from '../store/open.ts'
+import { loadStore, openStore } from '../store/open.ts'
 import type { StoreSettings } from '../store/store.ts'
 import { runBackupJob, type BackupJob, type BackupResult, type BackupSession } from './job.ts'
 import { splitWorkerSecret } from './worker-secret.ts'
@@ -19,6 +19,9 @@ export interface BackupSetup {
   store: StoreSettings
   level: number
 }
+
+// While the parent looks at everything, there is time for it.
+void loadStore(process.argv[2] as StoreSettings['kind']).catch(() => {})
 
 const ended = new AbortController()
 let session: BackupSession | undefined

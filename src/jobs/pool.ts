@@ -24,6 +24,7 @@ const PATIENCE = 7_000
 /** Worker processes that run jobs, each one at a time. */
 export class WorkerPool<Setup, Job extends JobBase, Result> {
   readonly #program: string
+  readonly #args: readonly string[]
   readonly #patience: number
   #setup: Setup | undefined
   readonly #workers: Worker<Result>[] = []
@@ -34,10 +35,16 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
    * Starts `count` workers, so that they are there when there is something to do.
    *
    * @param program path of a script that calls `serveJobs`
-   * @param options `tidy`: its workers take back what they wrote when they are to end, and are waited for
+   * @param options `tidy`: its workers take back what they wrote when they are to end, and are waited for; `args`:
+   *   arguments of the program, which every user of the machine can see
    */
-  constructor(program: string, count: number, { tidy = false } = {}) {
+  constructor(
+    program: string,
+    count: number,
+    { tidy = false, args = [] }: { tidy?: boolean; args?: readonly string[] } = {},
+  ) {
     this.#program = program
+    this.#args = args
     this.#patience = tidy ? PATIENCE : 0
     for (let i = 0; i < count; i++) this.#idle.push(this.#start())
   }
@@ -71,7 +78,7 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
   }
 
   #start(): Worker<Result> {
-    const child = fork(this.#program, [], {
+    const child = fork(this.#program, this.#args, {
       serialization: 'advanced',
       execArgv: WORKER_FLAGS,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],

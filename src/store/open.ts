@@ -7,3 +7,8 @@ export async function openStore(settings: StoreSettings): Promise<Store> {
   const { openS3Store } = await import('./s3.ts')
   return openS3Store(settings)
 }
+
+/** Loads what `openStore` will need: the S3 client takes a third of a second of processor time. */
+export async function loadStore(kind: StoreSettings['kind']): Promise<void> {
+  if (kind === 's3') await import('./s3.ts')
+}
