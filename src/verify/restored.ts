@@ -73,15 +73,15 @@ export class Restored {
     const { verify, jobs, store } = this.#options
     const { manifest } = backup
     this.#requireEnvelope(backup)
-    // A server takes a moment to start, in which everything else gets ready.
-    const loaders = startLoaders(jobs, run)
-    this.#checker = new Checker(jobs)
+    // Side by side: neither needs much of the other's time.
     const [started, unsealed] = await Promise.allSettled([
       this.#start(record, backup),
       this.#open(backup),
     ])
     for (const one of [started, unsealed]) if (one.status === 'rejected') throw one.reason
     const { target, opened } = this.#ready
+    const loaders = startLoaders(jobs, run)
+    this.#checker = new Checker(jobs)
     if (verify.server === undefined) await createSuperusers(target.endpoint, opened)
     await run.phase('preflight', () => target.preflight(manifest))
     const chosen = manifest.tables
