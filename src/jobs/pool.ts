@@ -30,6 +30,8 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
   readonly #workers: Worker<Result>[] = []
   readonly #idle: Worker<Result>[] = []
   #closed = false
+  /** What the first worker that ended by itself leaves to be said: one in its place would lack the secret. */
+  #died: Failure | undefined
 
   /**
    * Starts `count` workers, so that they are there when there is something to do.
@@ -70,6 +72,7 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
    */
   run(job: Job, onProgress: (progress: JobProgress) => void): Promise<Result> {
     if (this.#closed) return Promise.reject(new Failure('interrupted', 'the run was stopped'))
+    if (this.#died) return Promise.reject(this.#died)
     const worker = this.#idle.pop() ?? this.#start()
     return new Promise<Result>((resolve, reject) => {
       worker.running = { resolve, reject, onProgress }
@@ -90,11 +93,11 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
     child.on('error', () => {})
     child.on('exit', (code, signal) => {
       const how = signal ? `signal ${signal}` : `exit code ${code}`
-      worker.running?.reject(
-        new Failure('bug', `a worker process ended by itself (${how})`, {
-          hint: 'was it killed for want of memory? fewer --jobs need less',
-        }),
-      )
+      const died = new Failure('bug', `a worker process ended by itself (${how})`, {
+        hint: 'was it killed for want of memory? fewer --jobs need less',
+      })
+      this.#died ??= died
+      worker.running?.reject(died)
       worker.running = undefined
     })
     return worker
