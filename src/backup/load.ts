@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream'
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { JobBase, JobProgress } from '../jobs/messages.ts'
-import { serverFailure } from '../postgres/connect.ts'
+import { isRefusal, serverFailure } from '../postgres/connect.ts'
 import { CopyIn } from '../postgres/copy-in.ts'
 import type { QualifiedName } from '../postgres/identifiers.ts'
 import { loadLargeObjects } from '../sink/large-objects.ts'
@@ -11,7 +11,7 @@ import { BLOCK_BYTES } from '../stream/blocks.ts'
 import { LineRows } from '../stream/rows.ts'
 import { LargeObjectRows, type LargeObjectContents } from './large-object-rows.ts'
 import type { ManifestObject } from './manifest.ts'
-import { readSealed } from './object-reader.ts'
+import { damageBehind, readSealed } from './object-reader.ts'
 import { tableDigestKey } from './secrets.ts'
 
 /** One object to restore. Plain data that means the same on any machine. */
@@ -81,6 +81,7 @@ async function loadRows(
   onProgress: (progress: JobProgress) => void,
 ): Promise<Loaded> {
   const { object, tree } = job
+  const sealed = { store, label, object, passphrase }
   const lines = new LineRows(tableDigestKey(digestKey, job.of))
   const inTree = tree && new LineRows(tableDigestKey(digestKey, tree))
   const copyIn = new CopyIn(job.copyIn)
@@ -91,7 +92,7 @@ async function loadRows(
     client.query(copyIn)
     await copyIn.opened
     try {
-      const reading = readSealed({ store, label, object, passphrase }, (block) => {
+      const reading = readSealed(sealed, (block) => {
         bytes += block.length
         lines.take(block)
         inTree?.take(block)
@@ -116,7 +117,8 @@ async function loadRows(
     return { rows, ...(inTree && { treeDigest: inTree.digest() }) }
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {})
-    throw serverFailure('sink', `write ${job.table}`, error)
+    const cause = isRefusal(error) ? await damageBehind(error, sealed) : error
+    throw serverFailure('sink', `write ${job.table}`, cause)
   } finally {
     clearInterval(ticker)
   }

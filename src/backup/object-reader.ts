@@ -61,6 +61,21 @@ export async function readSealed(
   }
 }
 
+/**
+ * Why a target refused the content of an object: content that somebody changed is refused before the end of the object,
+ * which would have told.
+ *
+ * @returns the Failure `integrity` where the object is not what the manifest says; else `error`
+ */
+export async function damageBehind(error: unknown, reading: ObjectReading): Promise<unknown> {
+  try {
+    await readSealed(reading, () => undefined)
+  } catch (found) {
+    if (found instanceof Failure && found.kind === 'integrity') return found
+  }
+  return error
+}
+
 /** Says which object a failure is about. */
 function about(name: string, error: unknown): unknown {
   if (error instanceof AbsentObject) return new Failure('integrity', `${name} is missing`)

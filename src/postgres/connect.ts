@@ -161,6 +161,15 @@ export function errorCode(error: unknown): string {
   return String(error.code)
 }
 
+/**
+ * Whether the server, which is well, refuses what it was asked. Classes 53, 57 and 58 are of the server itself, and XX of
+ * its faults.
+ */
+export function isRefusal(error: unknown): boolean {
+  const isError = (error as { severity?: unknown }).severity === 'ERROR'
+  return isError && !/^(53|57|58|XX)/.test(errorCode(error))
+}
+
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? ''
 }

@@ -1,7 +1,7 @@
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { Table } from '../postgres/catalog.ts'
-import { errorCode, openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { isRefusal, openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteQualified, showName, type QualifiedName } from '../postgres/identifiers.ts'
 import { setvalSql, type SequenceValue } from '../postgres/sequences.ts'
 import {
@@ -154,7 +154,8 @@ async function refreshViews(
         (error: unknown) => {
           const doing = `refresh the materialized view ${showName(view)}`
           const failure = serverFailure('sink', doing, error)
-          if (mayStayEmpty && isOfView(error)) return failure
+          // Its owner lacks a right, a foreign server is away, and the like.
+          if (mayStayEmpty && isRefusal(error)) return failure
           throw failure
         },
       ),
@@ -162,15 +163,6 @@ async function refreshViews(
     if (refused) warn('view-not-filled', `${refused.message}; it has no rows`)
     else await analyze(sessions, quoteQualified(view), showName(view))
   }
-}
-
-/**
- * The server, which is well, refuses what the view asks for: its owner lacks a right, a foreign server is away. Classes
- * 53, 57 and 58 are of the server itself.
- */
-function isOfView(error: unknown): boolean {
-  const isError = (error as { severity?: unknown }).severity === 'ERROR'
-  return isError && !/^(53|57|58|XX)/.test(errorCode(error))
 }
 
 /** The index tasks of each table and its partitions, which foreign keys and statistics wait for. */

@@ -152,7 +152,11 @@ async function attack(
 
 /** So that one attack that succeeds does not hide the next. */
 async function cleanTarget(): Promise<void> {
-  await execute(target.url, 'DROP DATABASE IF EXISTS restored', 'DROP ROLE IF EXISTS clerk')
+  const left = await query<{ drop: string }>(
+    target.url,
+    `SELECT format('DROP DATABASE %I', datname) AS drop FROM pg_database WHERE datname LIKE 'restored%'`,
+  )
+  await execute(target.url, ...left.map(({ drop }) => drop), 'DROP ROLE IF EXISTS clerk')
 }
 
 /** A pattern for the name of an object; a signature is named by what it signs. */
