@@ -143,7 +143,9 @@ test('a backup from before and one from after come back without them', async () 
 test('the ledger shows what was recorded when, and neither values nor hashes', async () => {
   const { code, stdout } = await runPgveil(['erase', 'list', '--config', config])
   expect(code).toBe(0)
-  expect(stdout).toMatch(/1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}\S+@\S+ +crm +public\.person +mail +1/)
+  expect(stdout).toMatch(
+    /1 {2}\d{4}-\d\d-\d\d \d\d:\d\d:\d\d {2}\S+@\S+ +crm +public\.person +mail +1/,
+  )
   expect(stdout).toContain('2 erased persons')
   for (const name of readdirSync(path('store', 'erasures'))) {
     expect(readFileSync(path('store', 'erasures', name), 'utf8')).not.toContain(CANARY)
