@@ -1,4 +1,4 @@
-import { passphraseOf, type Secret } from '../seal/secret.ts'
+import { passphraseOf, secretBytes, type Secret } from '../seal/secret.ts'
 import { digestKeyOf } from './secrets.ts'
 
 const DIGEST_KEY_BYTES = 32
@@ -13,7 +13,7 @@ export interface WorkerSecret {
 export function workerSecret(secret: Secret): Buffer {
   const digestKey = digestKeyOf(secret)
   const passphrase = passphraseOf(secret)
-  const bytes = Buffer.alloc(DIGEST_KEY_BYTES + passphrase.length)
+  const bytes = secretBytes(DIGEST_KEY_BYTES + passphrase.length)
   bytes.set(digestKey)
   bytes.set(passphrase, DIGEST_KEY_BYTES)
   digestKey.fill(0)

@@ -12,6 +12,7 @@ import {
   PREFIX_BYTES,
   ZERO_IV,
 } from './packet.ts'
+import { secretBytes } from './secret.ts'
 
 /**
  * A short content as an encrypted, integrity-protected packet (SEIPD version 1; RFC 9580, 5.13.1) with one literal
@@ -22,7 +23,7 @@ import {
 export function encryptedPacket(key: Uint8Array, content: Uint8Array): Buffer {
   const length = lastLength(LITERAL_HEAD.length + content.length)
   const literal = Buffer.concat([Buffer.from([LITERAL_TAG]), length, LITERAL_HEAD])
-  const plain = Buffer.alloc(
+  const plain = secretBytes(
     PREFIX_BYTES + literal.length + content.length + MDC_HEAD.length + MDC_BYTES,
   )
   try {

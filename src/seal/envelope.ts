@@ -1,10 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { randomFillSync } from 'node:crypto'
 import { armor, encryptSessionKey, enums, type Key, unarmor } from 'openpgp'
 import { Failure } from '../errors.ts'
 import { encryptedPacket } from './encrypted-packet.ts'
 import { fingerprintOf } from './key-blocks.ts'
 import { listPackets } from './packet-list.ts'
 import { PROFILE } from './profile.ts'
+import { secretBytes } from './secret.ts'
 
 /** An envelope whose form was checked. */
 export interface Envelope {
@@ -45,7 +46,7 @@ export async function sealEnvelope(content: Buffer, recipients: Key[]): Promise<
   if (recipients.length === 0) throw new Failure('key', 'an envelope needs a recipient')
   await Promise.all(recipients.map(checkRecipient))
   // Given, not left to the library: it would take AES-128 where one of the keys does not ask for AES-256.
-  const sessionKey = randomBytes(SESSION_KEY_BYTES)
+  const sessionKey = randomFillSync(secretBytes(SESSION_KEY_BYTES))
   try {
     const keyPackets = await encryptSessionKey({
       data: sessionKey,

@@ -16,6 +16,7 @@ import {
   SALT_BYTES,
   ZERO_IV,
 } from './packet.ts'
+import { secretBytes } from './secret.ts'
 import { damaged, PacketReader } from './packet-reader.ts'
 import type { Emit } from './sealer.ts'
 
@@ -60,7 +61,7 @@ export class Opener {
    * @param emit gets the content, from within `update`; what it throws comes out there
    */
   constructor(passphrase: Uint8Array, emit: Emit) {
-    this.#passphrase = Buffer.alloc(passphrase.length)
+    this.#passphrase = secretBytes(passphrase.length)
     this.#passphrase.set(passphrase)
     this.#emit = emit
     this.#literal = new PacketReader(LITERAL_TAG, LITERAL_HEAD, 'literal', (bytes) =>

@@ -1,4 +1,4 @@
-import { createHash, hkdfSync, randomBytes } from 'node:crypto'
+import { createHash, hkdfSync, randomFillSync } from 'node:crypto'
 import { Failure } from '../errors.ts'
 
 /**
@@ -14,14 +14,23 @@ const RANDOM_BYTES = 32
 const HALF_BYTES = 43
 const ALPHABET = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
 
+/**
+ * Zeros, for bytes that are overwritten once they are no longer needed. V8 keeps short typed arrays (up to 64 bytes) on the
+ * heap that its garbage collector moves things in, and what it moves stays readable where it was; an ArrayBuffer of
+ * one's own lies outside and stays where it is.
+ */
+export function secretBytes(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length))
+}
+
 /** A fresh secret: 512 bits from the system's random source. */
 export function drawSecret(): Secret {
   return { a: drawHalf(), b: drawHalf() }
 }
 
 function drawHalf(): Buffer {
-  const random = randomBytes(RANDOM_BYTES)
-  const half = Buffer.alloc(HALF_BYTES)
+  const random = randomFillSync(secretBytes(RANDOM_BYTES))
+  const half = secretBytes(HALF_BYTES)
   // As Buffer's toString('base64url'), which would leave a string behind.
   for (let i = 0, at = 0; at < HALF_BYTES; i += 3) {
     const three = (random[i]! << 16) | ((random[i + 1] ?? 0) << 8) | (random[i + 2] ?? 0)
@@ -56,8 +65,10 @@ export function parseHalf(text: string | Uint8Array, side: string): Buffer {
  */
 export function parseSecret(text: string | Uint8Array, place: string): Secret {
   const bytes = trimmed(text)
-  const a = Buffer.from(bytes.subarray(0, HALF_BYTES))
-  const b = Buffer.from(bytes.subarray(HALF_BYTES))
+  const a = secretBytes(Math.min(HALF_BYTES, bytes.length))
+  const b = secretBytes(bytes.length - a.length)
+  a.set(bytes.subarray(0, a.length))
+  b.set(bytes.subarray(a.length))
   bytes.fill(0)
   if (isHalf(a) && isHalf(b)) return { a, b }
   wipe({ a, b })
@@ -71,7 +82,7 @@ function trimmed(text: string | Uint8Array): Buffer {
   let end = all.length
   while (start < end && isSpace(all[start]!)) start++
   while (end > start && isSpace(all[end - 1]!)) end--
-  const bytes = Buffer.alloc(end - start)
+  const bytes = secretBytes(end - start)
   bytes.set(all.subarray(start, end))
   if (typeof text === 'string') all.fill(0)
   return bytes
@@ -92,7 +103,7 @@ function isHalf(bytes: Buffer): boolean {
 
 /** The passphrase of every object of the backup: `a`, then `b`, 86 bytes. The caller overwrites it after use. */
 export function passphraseOf(secret: Secret): Buffer {
-  const passphrase = Buffer.alloc(secret.a.length + secret.b.length)
+  const passphrase = secretBytes(secret.a.length + secret.b.length)
   passphrase.set(secret.a)
   passphrase.set(secret.b, secret.a.length)
   return passphrase

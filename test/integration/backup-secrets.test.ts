@@ -365,3 +365,34 @@ test('the memory of a program that goes on after a backup holds no half', async 
     child.kill('SIGKILL')
   }
 })
+
+/** Draws secrets, has memory moved, wipes them; prints the halves' bytes inverted, since copies of them would be found. */
+const WIPING = `
+  import { drawSecret, parseHalf, passphraseOf, wipe } from '${new URL('../../dist/seal/secret.js', import.meta.url).href}'
+  const secrets = Array.from({ length: 20 }, () => drawSecret())
+  const inverted = secrets.flatMap(({ a, b }) => [a, b].map((half) => half.map((byte) => byte ^ 0xff)))
+  const given = secrets.map(({ a }) => parseHalf(a, 'operations'))
+  const passphrases = secrets.map(passphraseOf)
+  for (let i = 0; i < 3; i++) globalThis.gc({ type: 'minor' })
+  globalThis.gc()
+  secrets.forEach(wipe)
+  for (const bytes of [...given, ...passphrases]) bytes.fill(0)
+  console.log(inverted.map((half) => Buffer.from(half).toString('hex')).join())
+  setInterval(() => {}, 1000)`
+
+test('halves that memory management has moved leave nothing behind', async () => {
+  const args = ['--expose-gc', '--input-type=module', '-e', WIPING]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  try {
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const inverted = String(line).trim().split(',')
+    const needles = inverted.map((hex, i) => ({
+      what: `half ${i}`,
+      bytes: Buffer.from(hex, 'hex').map((byte) => byte ^ 0xff) as Buffer,
+    }))
+    expect(needles).toHaveLength(40)
+    expect(searchMemory(child.pid as number, needles)).toEqual([])
+  } finally {
+    child.kill('SIGKILL')
+  }
+})
