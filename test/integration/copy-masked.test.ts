@@ -25,13 +25,16 @@ afterAll(async () => {
   await Promise.all([production?.stop(), dev?.stop()])
 })
 
-async function copy(name: string, run: { args?: string[]; secret?: string; rules?: string } = {}) {
+async function copy(
+  name: string,
+  run: { jobs?: number; args?: string[]; secret?: string; rules?: string } = {},
+) {
   const target = databaseUrl(dev, name)
   const { code, stderr } = await runCopy({
     source,
     target,
     rules: run.rules ?? rules,
-    args: ['--jobs', '2', ...(run.args ?? [])],
+    args: ['--jobs', `${run.jobs ?? 2}`, ...(run.args ?? [])],
     ...(run.secret && { env: { PGVEIL_SECRET: run.secret } }),
   })
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
@@ -183,7 +186,7 @@ describe('the sample CRM, masked', () => {
 describe('the key', () => {
   test('is drawn anew for each run; a named secret makes masks stable', async () => {
     const first = await digestOf(await copy('stable', { secret: SECRET }))
-    const second = await digestOf(await copy('stable', { secret: SECRET, args: ['--jobs', '1'] }))
+    const second = await digestOf(await copy('stable', { secret: SECRET, jobs: 1 }))
     expect(second).toEqual(first)
     const other = await digestOf(await copy('other', { secret: `${SECRET} too` }))
     const random = await digestOf(await copy('random'))
