@@ -79,7 +79,18 @@ async function pgveil(argv: string[]): Promise<Result> {
 function restore(store: string, args: string[]): Promise<Result> {
   const opens = [keys.operations, keys.offline].flatMap(({ privateKey }) => ['--key', privateKey])
   const to = databaseUrl(target, 'restored')
-  const command = ['restore', '--config', config, '--store', store, '--target', to, '--json']
+  const command = [
+    'restore',
+    '--config',
+    config,
+    '--jobs',
+    '1',
+    '--store',
+    store,
+    '--target',
+    to,
+    '--json',
+  ]
   return pgveil([...command, ...opens, ...args])
 }
 
