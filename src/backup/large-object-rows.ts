@@ -1,8 +1,6 @@
-import type { LargeObjectRange } from '../source/large-objects.ts'
+import { PIECE, type LargeObjectRange } from '../source/large-objects.ts'
 import { LineRows } from '../stream/rows.ts'
 
-/** Bytes of content in one statement; part of format version 1. */
-const PIECE = 256 * 1024
 const NEWLINE = 0x0a
 /** No statement's head is longer. */
 const HEAD = 80

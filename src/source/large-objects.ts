@@ -110,8 +110,8 @@ export async function largeObjectRanges(
 const TRANSACTION = 500
 /** Objects whose first pieces are in memory at once. */
 const BATCH = 16
-/** Bytes of content in one statement. */
-const PIECE = 256 * 1024
+/** Bytes of content in one statement; part of format version 1. */
+export const PIECE = 256 * 1024
 
 interface ObjectRow {
   oid: string

@@ -19,7 +19,12 @@ import type { VerifyOptions } from '../../src/verify/run.ts'
 import type { Verdict } from '../../src/verify/verdict.ts'
 import { labelOf, makeKeys, runBackup } from '../fixtures/backups.ts'
 import { createDatabase, execute, query } from '../fixtures/databases.ts'
-import { makeSigner, makeVerifyTrial, type VerifyTrial } from '../fixtures/verify-trial.ts'
+import {
+  makeSigner,
+  makeVerifyTrial,
+  verifyOptions,
+  type VerifyTrial,
+} from '../fixtures/verify-trial.ts'
 
 // A restore test that cannot fail proves nothing. Here everything that can be wrong with a backup, with what was
 // restored of it, and with the test itself is made wrong, and each time the test must say so, and name it.
@@ -163,25 +168,10 @@ beforeAll(async () => {
   // Labels have seconds.
   await new Promise((resolve) => setTimeout(resolve, 1100))
   labels = [first, labelOf(await runBackup({ config: trial.config }))]
-  const signer = [{ file: trial.keys.signer.publicKey }]
+  const signers = await loadSigners({ signer: [{ file: trial.keys.signer.publicKey }] })
   defaults = {
+    ...verifyOptions(trial, { signers, server: scratch.url }),
     store: { kind: 'directory', path: pristine },
-    signers: await loadSigners({ signer }),
-    verify: {
-      key: trial.keys.verifier.privateKey,
-      signingKey: trial.verdicts.privateKey,
-      signer: [{ file: trial.verdicts.publicKey }],
-      server: scratch.url,
-    },
-    everyHours: 24,
-    state: trial.state,
-    production: [],
-    jobs: 2,
-    env: { PATH: process.env['PATH'] },
-    tool: 'pgveil test',
-    allUnproven: false,
-    keepEnvelope: false,
-    record: true,
   }
 })
 

@@ -9,7 +9,7 @@ import type { Verdict } from '../../src/verify/verdict.ts'
 import { labelOf, runBackup } from '../fixtures/backups.ts'
 import { createDatabase, execute } from '../fixtures/databases.ts'
 import { runPgveil } from '../fixtures/run-pgveil.ts'
-import { makeVerifyTrial, type VerifyTrial } from '../fixtures/verify-trial.ts'
+import { makeVerifyTrial, verifyOptions, type VerifyTrial } from '../fixtures/verify-trial.ts'
 
 // What a restore test compares beyond rows of ordinary tables: rows that may lie in another partition than on the
 // source, large objects, and persons who were erased since. Each is left whole once, and made wrong in a way that
@@ -57,26 +57,8 @@ beforeAll(async () => {
   const erasure = { secret: { file: join(directory, 'secret') }, references: {} }
   trial = await makeVerifyTrial(directory, { source: url, rest: { erasure } })
   labelOf(await runBackup({ config: trial.config }))
-  defaults = {
-    store: { kind: 'directory', path: trial.store },
-    signers: await loadSigners({ signer: [{ file: trial.keys.signer.publicKey }] }),
-    verify: {
-      key: trial.keys.verifier.privateKey,
-      signingKey: trial.verdicts.privateKey,
-      signer: [{ file: trial.verdicts.publicKey }],
-      server: scratch.url,
-    },
-    erasure,
-    everyHours: 24,
-    state: trial.state,
-    production: [],
-    jobs: 2,
-    env: { PATH: process.env['PATH'] },
-    tool: 'pgveil test',
-    allUnproven: false,
-    keepEnvelope: false,
-    record: false,
-  }
+  const signers = await loadSigners({ signer: [{ file: trial.keys.signer.publicKey }] })
+  defaults = { ...verifyOptions(trial, { signers, server: scratch.url }), erasure, record: false }
 })
 
 afterAll(async () => {
