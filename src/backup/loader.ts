@@ -1,48 +1,5 @@
-import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { serveJobs } from '../jobs/serve.ts'
-import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
-import { quoteLiteral } from '../postgres/identifiers.ts'
-import { clientEncoding } from '../source/snapshot.ts'
-import { openStore } from '../store/open.ts'
-import type { StoreSettings } from '../store/store.ts'
-import { splitWorkerSecret } from './worker-secret.ts'
 import { runLoadJob, type LoadJob, type LoadResult, type LoadSession } from './load.ts'
+import { openLoadSession, type LoadSetup } from './load-session.ts'
 
-/** What a worker that restores needs before its first job; the secret comes over a pipe of its own. */
-export interface LoadSetup {
-  target: Endpoint
-  store: StoreSettings
-  label: string
-  /** Of the source's database. */
-  encoding: string
-  /** In which `money` was printed. */
-  lcMonetary: string | null
-}
-
-async function open(setup: LoadSetup): Promise<LoadSession> {
-  const { target, encoding, lcMonetary, label } = setup
-  const [client, store] = await Promise.all([openClient(target, 'restore'), openStore(setup.store)])
-  try {
-    await client.query(`
-      SET client_encoding = ${quoteLiteral(clientEncoding(encoding))};
-      SET synchronous_commit = off; SET row_security = off`)
-  } catch (error) {
-    throw serverFailure('sink', `write to ${target.label}`, error)
-  }
-  // A locale that this machine does not have: money without it still reads as it was printed in most.
-  if (lcMonetary !== null) {
-    await client
-      .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [lcMonetary])
-      .catch(() => {})
-  }
-  return {
-    client,
-    store,
-    label,
-    ...splitWorkerSecret(receiveSecret()),
-  }
-}
-
-serveJobs<LoadSetup, LoadSession, LoadJob, LoadResult>(open, (job, session, progress) =>
-  runLoadJob(job, session, progress),
-)
+serveJobs<LoadSetup, LoadSession, LoadJob, LoadResult>(openLoadSession, runLoadJob)

@@ -11,7 +11,7 @@ import { showName } from '../postgres/identifiers.ts'
 import type { LargeObjectContents } from './large-object-rows.ts'
 import type { Secret } from '../seal/secret.ts'
 import type { LoadJob, LoadResult } from './load.ts'
-import type { LoadSetup } from './loader.ts'
+import type { LoadSetup } from './load-session.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { plannedTable, planLargeObjects, planLoading } from './restore-plan.ts'
 import { workerSecret } from './worker-secret.ts'
@@ -30,7 +30,7 @@ export function startLoaders(jobs: number, run: Run): Loaders {
 
 export interface LoadingRequest {
   run: Run
-  /** As many as `jobs`; closed afterwards. */
+  /** As many as `jobs`. */
   loaders: Loaders
   warn: (code: string, message: string) => void
   manifest: Manifest
@@ -94,7 +94,6 @@ export async function loadEverything(request: LoadingRequest): Promise<Loaded> {
     limit.clearQueue()
     throw error
   }
-  await loaders.close()
   return { tables, trees, largeObjects }
 }
 

@@ -123,8 +123,10 @@ export interface BuildRequest {
   opened: OpenedBackup
   target: RestoreTarget
   run: Run
-  /** As many as `jobs`. */
+  /** As many as `jobs`; closed when the rows are in. */
   loaders: Loaders
+  /** There is other work for them afterwards. */
+  keepsLoaders?: boolean
   chosen: readonly ManifestTable[]
 }
 
@@ -173,6 +175,7 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     jobs,
   }
   const loaded = await run.phase('rows', () => loadEverything(loading))
+  if (!request.keepsLoaders) await loaders.close()
   await run.during(opened.store.close())
   const finish: FinishRequest = {
     plan,

@@ -45,15 +45,11 @@ const PLACES: readonly [root: string, pattern: RegExp, below: string][] = [
  */
 export async function findBinaries(request: BinariesRequest): Promise<Binaries> {
   const { least, given, identity } = request
-  const found: Binaries[] = []
-  for (const bin of given === undefined ? directories(request.env) : [given]) {
-    const one = await look(bin, identity)
-    if (one) found.push(one)
-  }
-  if (given === undefined) {
-    const embedded = await lookEmbedded(request)
-    if (embedded) found.push(embedded)
-  }
+  const looks = (given === undefined ? directories(request.env) : [given]).map((bin) =>
+    look(bin, identity),
+  )
+  if (given === undefined) looks.push(lookEmbedded(request))
+  const found = (await Promise.all(looks)).filter((one) => one !== undefined)
   const [best] = found.filter(({ major }) => major >= least).toSorted((a, b) => a.major - b.major)
   if (best) return best
   const seen = found.map(({ version }) => version)
@@ -86,8 +82,8 @@ function namesIn(directory: string): string[] {
 /** Undefined where that user cannot run them. */
 async function look(bin: string, identity: Identity): Promise<Binaries | undefined> {
   try {
-    await run(join(bin, 'initdb'), ['--version'], { ...identity, cwd: '/' })
-    const { stdout } = await run(join(bin, 'postgres'), ['--version'], { ...identity, cwd: '/' })
+    const ask = (name: string) => run(join(bin, name), ['--version'], { ...identity, cwd: '/' })
+    const [, { stdout }] = await Promise.all([ask('initdb'), ask('postgres')])
     const [, version, major] = /\(PostgreSQL\) ((\d+)\S*)/.exec(stdout) ?? []
     return version && major ? { bin, version, major: Number(major) } : undefined
   } catch {

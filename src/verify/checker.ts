@@ -1,20 +1,17 @@
 import { fileURLToPath } from 'node:url'
 import pLimit, { type LimitFunction } from 'p-limit'
-import { digestKeyOf } from '../backup/secrets.ts'
-import type { ManifestSource } from '../backup/manifest.ts'
+import type { LoadSetup } from '../backup/load-session.ts'
+import type { Loaders } from '../backup/loading.ts'
 import { WorkerPool } from '../jobs/pool.ts'
-import type { Endpoint } from '../postgres/connect.ts'
-import type { Secret } from '../seal/secret.ts'
 import type { CheckJob, CheckResult } from './job.ts'
-import type { CheckSetup } from './worker.ts'
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url))
 
 type WithoutId<T> = T extends CheckJob ? Omit<T, 'id'> : never
 
-/** Worker processes that look at the restored database, a few things at a time. They start at once. */
+/** Worker processes that restore a database and then look at it, a few things at a time. They start at once. */
 export class Checker {
-  readonly #pool: WorkerPool<CheckSetup, CheckJob, CheckResult>
+  readonly #pool: WorkerPool<LoadSetup, CheckJob, CheckResult>
   readonly #limit: LimitFunction
   #id = 0
 
@@ -23,10 +20,10 @@ export class Checker {
     this.#limit = pLimit(jobs)
   }
 
-  connect(endpoint: Endpoint, { encoding, lcMonetary }: ManifestSource, secret: Secret): void {
-    const digestKey = digestKeyOf(secret)
-    this.#pool.connect({ endpoint, encoding, lcMonetary, digestKey })
-    digestKey.fill(0)
+  /** The same processes, for what comes before there is anything to check. */
+  get loaders(): Loaders {
+    // Their program takes jobs of both kinds, and answers each in its kind.
+    return this.#pool as unknown as Loaders
   }
 
   /** Runs a job when its turn comes. */

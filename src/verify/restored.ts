@@ -1,6 +1,5 @@
 import type pg from 'pg'
 import type { Backup } from '../backup/backups.ts'
-import { startLoaders } from '../backup/loading.ts'
 import { openFound, type OpenedBackup } from '../backup/restore-open.ts'
 import { buildRestored, finishRestored, type Built } from '../backup/restore.ts'
 import { RestoreTarget } from '../backup/restore-target.ts'
@@ -73,6 +72,9 @@ export class Restored {
     const { verify, jobs, store } = this.#options
     const { manifest } = backup
     this.#requireEnvelope(backup)
+    // They take a moment, in which the server starts.
+    const checker = new Checker(jobs)
+    this.#checker = checker
     // Side by side: neither needs much of the other's time.
     const [started, unsealed] = await Promise.allSettled([
       this.#start(record, backup),
@@ -80,12 +82,11 @@ export class Restored {
     ])
     for (const one of [started, unsealed]) if (one.status === 'rejected') throw one.reason
     const { target, opened } = this.#ready
-    const loaders = startLoaders(jobs, run)
-    this.#checker = new Checker(jobs)
     if (verify.server === undefined) await createSuperusers(target.endpoint, opened)
     await run.phase('preflight', () => target.preflight(manifest))
     const chosen = manifest.tables
-    const request = { jobs, store, opened, target, run, loaders, chosen }
+    const { loaders } = checker
+    const request = { jobs, store, opened, target, run, loaders, keepsLoaders: true, chosen }
     const built = await buildRestored(request)
     this.#built = built
     await run.phase('checks', () => finishRestored(built))
@@ -146,7 +147,6 @@ export class Restored {
     const { opened, built, target, checker } = this.#parts
     const { manifest } = opened.backup
     const { secret, plan, definitions } = opened
-    checker.connect(this.endpoint, manifest.source, secret)
     await built.sessions.use(async (client) => {
       const { catalog, moving } = await readRestored(client)
       const { warnings } = this.#run

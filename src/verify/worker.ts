@@ -1,24 +1,28 @@
+import { runLoadJob, type LoadJob, type LoadResult, type LoadSession } from '../backup/load.ts'
+import { openLoadSession, type LoadSetup } from '../backup/load-session.ts'
 import { serveJobs } from '../jobs/serve.ts'
-import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { openClient, serverFailure } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
 import { clientEncoding } from '../source/snapshot.ts'
 import { runCheckJob, type CheckJob, type CheckResult, type CheckSession } from './job.ts'
 
-/** What a worker that checks needs before its first job; it comes over the IPC channel. */
-export interface CheckSetup {
-  /** The restored database. */
-  endpoint: Endpoint
-  /** Of the source's database. */
-  encoding: string
-  /** In which `money` was printed. */
-  lcMonetary: string | null
-  digestKey: Uint8Array
+/** A worker of a restore test first restores, then checks: one process less to start for each job. */
+interface TestSession {
+  setup: LoadSetup
+  loading: LoadSession
+  checking: Promise<CheckSession> | undefined
 }
 
-/** A session that prints rows as the source printed them for the backup. */
-async function open(setup: CheckSetup): Promise<CheckSession> {
-  const { endpoint, encoding, lcMonetary } = setup
-  const client = await openClient(endpoint, 'verify')
+async function open(setup: LoadSetup): Promise<TestSession> {
+  return { setup, loading: await openLoadSession(setup), checking: undefined }
+}
+
+/** A session that prints rows as the source printed them for the backup. It takes the place of the other. */
+async function openCheckSession({ setup, loading }: TestSession): Promise<CheckSession> {
+  const { target, encoding, lcMonetary } = setup
+  const { digestKey } = loading
+  await loading.client.end()
+  const client = await openClient(target, 'verify')
   try {
     await client.query(`
       SET client_encoding = ${quoteLiteral(clientEncoding(encoding))};
@@ -26,7 +30,7 @@ async function open(setup: CheckSetup): Promise<CheckSession> {
       SET quote_all_identifiers = off; SET standard_conforming_strings = on;
       SET maintenance_work_mem = '256MB'; SET work_mem = '64MB'`)
   } catch (error) {
-    throw serverFailure('sink', `check ${endpoint.label}`, error)
+    throw serverFailure('sink', `check ${target.label}`, error)
   }
   // As when they were loaded: a locale that this machine does not have leaves its default.
   if (lcMonetary !== null) {
@@ -34,9 +38,16 @@ async function open(setup: CheckSetup): Promise<CheckSession> {
       .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [lcMonetary])
       .catch(() => {})
   }
-  return { client, digestKey: Buffer.from(setup.digestKey) }
+  return { client, digestKey }
 }
 
-serveJobs<CheckSetup, CheckSession, CheckJob, CheckResult>(open, (job, session) =>
-  runCheckJob(job, session),
+serveJobs<LoadSetup, TestSession, LoadJob | CheckJob, LoadResult | CheckResult>(
+  open,
+  async (job, session, onProgress) => {
+    if (job.kind === 'read' || job.kind === 'count') {
+      session.checking ??= openCheckSession(session)
+      return runCheckJob(job, await session.checking)
+    }
+    return runLoadJob(job, session.loading, onProgress)
+  },
 )
