@@ -18,7 +18,7 @@ import { writeTrial } from './trial-keys.mjs'
 
 const { values: options } = parseArgs({
   options: {
-    scale: { type: 'string', default: '20' },
+    scale: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '3' },
     jobs: { type: 'string', default: '2' },
     json: { type: 'string', default: join(ROOT, 'bench-results', 'verify.json') },
