@@ -22,8 +22,11 @@ export function chainName(database: string): string {
   })
 }
 
-/** Backups at the end of a chain that a new one looks at: each takes the store some requests. */
-const LOOKED_AT = 2
+/**
+ * Newest backups of a chain that a new one looks at; each takes the store some requests. A run that took longer than
+ * those after it is older than what it follows.
+ */
+const LOOKED_AT = 3
 
 /** Backups of that name. */
 export function chainOf(found: ReadonlyMap<string, Files>, name: string): Map<string, Files> {
@@ -35,8 +38,8 @@ export function chainOf(found: ReadonlyMap<string, Files>, name: string): Map<st
 }
 
 /**
- * The backup that the next one follows: the newest, which is looked at together with the one before. A chain that is
- * damaged there is not added to; `list` looks at all of it.
+ * The backup that the next one follows: the last of the newest, which is looked at together with the one before. A chain
+ * that is damaged there is not added to; `list` looks at all of it.
  */
 export async function findPrevious(
   store: Store,
@@ -46,9 +49,16 @@ export async function findPrevious(
 ): Promise<Backup | undefined> {
   const newest = new Map([...chain].toSorted(([a], [b]) => (a < b ? 1 : -1)).slice(0, LOOKED_AT))
   const { backups, damaged, pruned } = await openBackups(store, newest, signers)
+  const last = lastOf(backups, name)
+  const before = last?.manifest.previous?.label ?? ''
+  const files = newest.has(before) ? undefined : chain.get(before)
+  if (files) {
+    const older = await openBackups(store, new Map([[before, files]]), signers)
+    backups.push(...older.backups)
+    for (const [label, failure] of older.damaged) damaged.set(label, failure)
+  }
   const [first] = [...damaged.values()]
   if (first) throw first
-  const last = lastOf(backups, name)
   const [problem] = chainProblems(backups, pruned).filter(({ label }) => label === last?.label)
   if (!problem) return last
   throw new Failure('integrity', `${problem.label} ${problem.message}`, {
@@ -67,7 +77,7 @@ export interface Known {
 }
 
 /**
- * Looks again: the lock keeps no run away that reads a standby of the same server, and two backups that follow the same
+ * The end of the chain now: the lock keeps no run away that reads a standby of the same server, and two backups that follow the same
  * one would break the chain.
  */
 export async function lookAgain({

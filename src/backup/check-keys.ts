@@ -1,23 +1,29 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import type { BackupSettings, KeyReference } from '../config/backup.ts'
-import { readSecretText } from '../config/secret.ts'
+import type { VerifySettings } from '../config/operations.ts'
+import { readSecretText, type SecretSource } from '../config/secret.ts'
 import { Failure } from '../errors.ts'
 import type { CheckedKey, KeysEvent } from '../report/events.ts'
 import { readPrivateKeys, unlockKey } from '../seal/key-ring.ts'
 import { checkSidesDiffer, readPublicKeys, type PublicKeyFile } from '../seal/keys.ts'
 import { readKeyFile } from './keys.ts'
 
+export interface KeysRequest {
+  backup: BackupSettings
+  verify: VerifySettings
+  /** Path of pgveil.yaml, whose directory is looked at, too. */
+  config: string | undefined
+  env: NodeJS.ProcessEnv
+}
+
 /**
- * Looks at every key that backups need, and at what lies beside them. Whatever is wrong is part of the answer.
- *
- * @param config path of pgveil.yaml, whose directory is looked at, too
+ * Looks at every key that backups and restore tests need, and at what lies beside them. Whatever is wrong is part of the
+ * answer. Private keys that only other hosts have are not missed.
  */
-export async function checkKeys(
-  settings: BackupSettings,
-  config: string | undefined,
-  env: NodeJS.ProcessEnv,
-): Promise<KeysEvent> {
+export async function checkKeys(request: KeysRequest): Promise<KeysEvent> {
+  const { backup: settings, verify, config } = request
   const sides = new Map<string, Reading>()
   for (const { name, keys } of settings.sides) {
     sides.set(name, await readRole(`side ${name}`, keys, 'encrypt'))
@@ -25,9 +31,10 @@ export async function checkKeys(
   const verifier = await readRole('verifier', settings.verifier, 'encrypt')
   const signer = await readRole('signer', settings.signer, 'sign')
   const custodians = new Map([...sides, ['verifier', verifier]])
+  const verdicts = await readRole('verdict signer', verify.signer, 'sign')
   const keys = [
-    ...[...custodians.values(), signer].flatMap(({ checked }) => checked),
-    await checkSigningKey(settings, signer.keys, env),
+    ...[...custodians.values(), signer, verdicts].flatMap(({ checked }) => checked),
+    ...(await checkPrivateKeys(request, { signer, verifier, verdicts })),
   ]
   const shared = messageOf(() =>
     checkSidesDiffer(
@@ -103,39 +110,86 @@ function unreadable(role: string, path: string, error: unknown): CheckedKey {
   return { role, path, fingerprint: '', owners: [], algorithm: '', problems, warnings: [] }
 }
 
-async function checkSigningKey(
-  { signingKey, signingPassphrase }: BackupSettings,
-  signers: readonly PublicKeyFile[],
+type Publics = Record<'signer' | 'verifier' | 'verdicts', Reading>
+
+/** Of those that this host has, and of the one that every backup needs. */
+async function checkPrivateKeys(
+  { backup, verify, env }: KeysRequest,
+  publics: Publics,
+): Promise<CheckedKey[]> {
+  const signing: PrivateRole = {
+    role: 'signing key',
+    passphrase: backup.signingPassphrase,
+    publics: publics.signer,
+    unfit: 'is not among backup.signer: nobody would believe it',
+  }
+  const opening: PrivateRole = {
+    role: 'verifier’s private key',
+    passphrase: verify.keyPassphrase,
+    publics: publics.verifier,
+    unfit: 'is not among backup.verifier: it would open no backup',
+  }
+  const judging: PrivateRole = {
+    role: 'verdict signing key',
+    passphrase: verify.signingPassphrase,
+    publics: publics.verdicts,
+    unfit: 'is not among verify.signer: nobody would believe its verdicts',
+  }
+  const { signingKey } = backup
+  const unset = new Failure('config', 'backup.signingKey is not set')
+  return [
+    signingKey === undefined
+      ? unreadable(signing.role, 'pgveil.yaml', unset)
+      : await checkPrivate(signingKey, signing, env),
+    ...(isHere(verify.key) ? [await checkPrivate(verify.key, opening, env)] : []),
+    ...(isHere(verify.signingKey) ? [await checkPrivate(verify.signingKey, judging, env)] : []),
+  ]
+}
+
+/** Hosts share a configuration, and only that which verifies has its keys. */
+function isHere(path: string | undefined): path is string {
+  return path !== undefined && existsSync(path)
+}
+
+interface PrivateRole {
+  role: string
+  passphrase: SecretSource | undefined
+  /** It has to belong to one of these, where one could be read. */
+  publics: Reading
+  /** What is wrong where it does not. */
+  unfit: string
+}
+
+async function checkPrivate(
+  path: string,
+  { role, passphrase, publics, unfit }: PrivateRole,
   env: NodeJS.ProcessEnv,
 ): Promise<CheckedKey> {
-  const role = 'signing key'
-  if (signingKey === undefined) {
-    return unreadable(role, 'pgveil.yaml', new Failure('config', 'backup.signingKey is not set'))
-  }
   try {
-    const [file, ...more] = await readPrivateKeys(signingKey, await readKeyFile(signingKey))
+    const [file, ...more] = await readPrivateKeys(path, await readKeyFile(path))
     if (!file || more.length > 0)
-      throw new Failure('key', `${signingKey} holds ${more.length + 1} keys; one is signed with`)
-    const signer = signers.find(({ fingerprint }) => fingerprint === file.fingerprint)
-    const problems = signer ? [] : ['is not among backup.signer: nobody would believe it']
+      throw new Failure('key', `${path} holds ${more.length + 1} keys; one is used`)
+    const known = publics.keys.find(({ fingerprint }) => fingerprint === file.fingerprint)
+    const isUnread = publics.keys.length === 0 && publics.checked.length > 0
+    const problems = known || isUnread ? [] : [unfit]
     try {
-      await unlockKey(file, signingPassphrase && (await readSecretText(signingPassphrase, env)))
+      await unlockKey(file, passphrase && (await readSecretText(passphrase, env)))
     } catch (error) {
       if (!(error instanceof Failure)) throw error
       problems.push(`cannot be used: ${error.message}`)
     }
     return {
       role,
-      path: signingKey,
+      path,
       fingerprint: file.fingerprint,
       owners: file.userIds,
-      algorithm: signer?.algorithm ?? '',
-      ...(signer?.expires && { expires: signer.expires.toISOString() }),
+      algorithm: known?.algorithm ?? '',
+      ...(known?.expires && { expires: known.expires.toISOString() }),
       problems,
-      warnings: await openToOthers(signingKey),
+      warnings: await openToOthers(path),
     }
   } catch (error) {
-    return unreadable(role, signingKey, error)
+    return unreadable(role, path, error)
   }
 }
 

@@ -84,13 +84,15 @@ export function labelTaken(label: string, cause?: unknown): Failure {
 /**
  * Stores the signatures, and last of all the manifest: from then on there is a backup.
  *
- * @throws Failure `store`
+ * @param isStill throws where there must be none; asked at the last moment
+ * @throws Failure `store`; what `isStill` throws
  */
 export async function commit(
   store: Store,
   manifest: Manifest,
   envelopes: Envelope[],
   keys: SealingKeys,
+  isStill: () => Promise<void> = async () => {},
 ): Promise<void> {
   const { label } = manifest
   const bytes = writeManifest(manifest)
@@ -99,6 +101,7 @@ export async function commit(
   await store.create(`${label}/envelopes.json`, list, { lock: false })
   await store.create(`${label}/envelopes.json.asc`, await sign(list), { lock: false })
   await store.create(`${label}/manifest.json.asc`, await sign(bytes))
+  await isStill()
   await store.create(`${label}/manifest.json`, bytes)
 }
 

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import type { BackupSettings, KeyReference } from '../config/backup.ts'
 import { readSecretText } from '../config/secret.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { checkPinned, checkSidesDiffer, readPublicKeys, type PublicKeyFile } from '../seal/keys.ts'
 import { readPrivateKeys, unlockKey } from '../seal/key-ring.ts'
 
@@ -81,8 +81,7 @@ export async function readKeyFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path)
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('key', `cannot read key file ${path}: ${code ?? 'unreadable'}`, {
+    throw new Failure('key', `cannot read key file ${path}: ${systemReason(cause)}`, {
       hint: 'paths in pgveil.yaml count from where it lies',
       cause,
     })

@@ -1,5 +1,5 @@
 import { open, rm } from 'node:fs/promises'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 
 /**
  * Writes a file that is not there yet; one that cannot be written whole does not stay.
@@ -26,7 +26,7 @@ export async function writeNewFile(
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'EEXIST') throw alreadyThere(path)
-    throw new Failure('key', `cannot write ${path}: ${code ?? 'unknown'}`, { cause })
+    throw new Failure('key', `cannot write ${path}: ${systemReason(cause)}`, { cause })
   }
 }
 

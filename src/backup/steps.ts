@@ -150,11 +150,21 @@ export async function sealAndCommit(
     // Rows may be vacuumed again. The session stays: it holds the lock until the chain has its new end.
     await run.during(snapshot.client.query('COMMIT').catch(() => {}))
     // From here on a signal comes too late: the manifest is there, or it is not.
-    await run.uninterrupted('commit', () => commit(store, manifest, envelopes, keys))
+    const follows = () => checkFollows(prepared, manifest)
+    await run.uninterrupted('commit', () => commit(store, manifest, envelopes, keys, follows))
     return report(prepared, manifest, sealed, run)
   } finally {
     wipe(secret)
   }
+}
+
+/** The manifest names the backup that it follows: meanwhile that must not have got another one behind it. */
+async function checkFollows(prepared: Prepared, { previous, name }: Manifest): Promise<void> {
+  const last = await lookAgain(prepared)
+  if (last?.label === previous?.label) return
+  throw new Failure('refused', `another backup of ${name} came first: ${last?.label}`, {
+    hint: 'it is newer by seconds; where both are wanted, run them one after the other',
+  })
 }
 
 /** A run that is refused its label has nothing to remove there; one that cannot tell has. */

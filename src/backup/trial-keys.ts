@@ -1,7 +1,7 @@
 import { lstat, mkdir, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { trialFile, trialSection, type PinnedKey } from '../config/trial.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import type { KeySetEvent, KeySetFile } from '../report/events.ts'
 import { generateKey } from '../seal/generate.ts'
 import { alreadyThere, writeNewFile } from './new-file.ts'
@@ -134,7 +134,7 @@ async function checkAbsent(path: string): Promise<void> {
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'ENOTDIR') return
-    throw new Failure('key', `cannot look at ${path}: ${code ?? 'unknown'}`, { cause })
+    throw new Failure('key', `cannot look at ${path}: ${systemReason(cause)}`, { cause })
   }
   throw alreadyThere(path)
 }
@@ -143,7 +143,6 @@ async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('key', `cannot make directory ${path}: ${code ?? 'unknown'}`, { cause })
+    throw new Failure('key', `cannot make directory ${path}: ${systemReason(cause)}`, { cause })
   }
 }

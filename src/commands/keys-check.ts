@@ -23,12 +23,18 @@ export function keysCheckCommand(context: Context): CommandModule {
     handler: async (args) => {
       const { emit, settings } = await begin(context, args, { needs: ['backup'] })
       const { checkKeys } = await import('../backup/check-keys.ts')
-      const event = await checkKeys(settings.backup, settings.file, io.env)
+      const { backup, operations, file } = settings
+      const event = await checkKeys({
+        backup,
+        verify: operations.verify,
+        config: file,
+        env: io.env,
+      })
       emit(event)
       const [problem] = event.problems
       if (problem !== undefined)
         throw new Failure('key', problem, {
-          hint: 'replace the key, or take it out of backup: in pgveil.yaml',
+          hint: 'replace the key, or take it out of pgveil.yaml',
         })
       const [warning] = event.warnings
       if (warning !== undefined && args['strict'] === true) throw new Failure('findings', warning)

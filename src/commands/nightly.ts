@@ -4,7 +4,7 @@ import type { CommandModule } from 'yargs'
 import { lockedBy, lockOwner, takeLock, type Lock } from '../audit/lock.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { splitList } from '../config/words.ts'
-import { EXIT_CODES, Failure, type FailureKind } from '../errors.ts'
+import { EXIT_CODES, Failure, systemReason, type FailureKind } from '../errors.ts'
 import type { NightlyStep } from '../report/events.ts'
 import { begin } from './begin.ts'
 import { flagsOf, OPTIONS, reportOptions, type Context } from './context.ts'
@@ -129,7 +129,7 @@ class Night {
     } catch (cause) {
       const { code } = cause as NodeJS.ErrnoException
       if (cause instanceof Failure || code === undefined) throw cause
-      throw new Failure('config', `cannot write to ${state}: ${code}`, {
+      throw new Failure('config', `cannot write to ${state}: ${systemReason(cause)}`, {
         hint: 'give this user a directory of its own under state: in pgveil.yaml',
         cause,
       })

@@ -7,40 +7,54 @@ const ENTER = [0x0a, 0x0d, 0x04]
 const INTERRUPT = 0x03
 const ERASE = [0x7f, 0x08]
 
+/** Signals that end the wait for an answer; what they mean to the run is not decided here. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
+
 /**
  * Asks for a secret on the terminal, without showing it.
  *
- * @returns undefined where there is no terminal, or the person gave up
+ * @returns undefined where there is no terminal
+ * @throws Failure `interrupted` on Ctrl-C and signals; the terminal then is as it was
  */
 export async function askSecret(question: string, io: Io): Promise<Buffer | undefined> {
   const input = io.stdin
   if (!input?.isTTY || !io.isTTY.stderr) return undefined
   io.stderr.write(`${question}: `)
   try {
-    return await readHidden(input)
+    return await readHidden(input, io.signals)
   } finally {
     io.stderr.write('\n')
   }
 }
 
-function readHidden(input: ReadStream): Promise<Buffer | undefined> {
+function readHidden(input: ReadStream, signals: Io['signals']): Promise<Buffer> {
   const typed: number[] = []
-  return new Promise((resolve) => {
-    const finish = (result: Buffer | undefined) => {
+  return new Promise((resolve, reject) => {
+    const close = () => {
       input.off('data', onData)
+      for (const name of SIGNALS) signals?.off(name, stop)
       input.setRawMode(false)
       input.pause()
       typed.fill(0)
-      resolve(result)
+    }
+    const stop = () => {
+      close()
+      reject(new Failure('interrupted', 'stopped at a question'))
     }
     const onData = (chunk: Buffer) => {
       for (const byte of chunk) {
-        if (byte === INTERRUPT) return finish(undefined)
-        if (ENTER.includes(byte)) return finish(Buffer.from(typed))
+        // As long as nothing is shown, the terminal makes no signal of it.
+        if (byte === INTERRUPT) return stop()
+        if (ENTER.includes(byte)) {
+          const answer = Buffer.from(typed)
+          close()
+          return resolve(answer)
+        }
         if (ERASE.includes(byte)) typed.pop()
         else typed.push(byte)
       }
     }
+    for (const name of SIGNALS) signals?.on(name, stop)
     input.setRawMode(true)
     input.on('data', onData)
     input.resume()

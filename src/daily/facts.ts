@@ -98,7 +98,7 @@ export interface Day {
 }
 
 export interface KeyFact {
-  /** `side offline`, `verifier`, `signer`, `signing key`, `verdict signer`. */
+  /** Like those of `pgveil keys check`: `side offline`, `verifier`, `signer`, `signing key`. */
   role: string
   /** Empty where the file could not be read. */
   fingerprint: string

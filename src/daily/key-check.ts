@@ -29,9 +29,12 @@ export function keysCheck({ keys, keyProblems, keyWarnings, time }: Judgeable): 
   return attention(`one ends on ${day}`, message)
 }
 
-/** Of several signers one is enough; the signing key may be out of reach for whoever makes the report. */
+/** They may be out of reach for whoever makes the report. */
+const PRIVATE = ['signing key', 'verifier’s private key', 'verdict signing key']
+
+/** Of several signers one is enough. */
 function hinders({ role }: KeyFact, keys: readonly KeyFact[]): boolean {
-  if (role === 'signing key') return false
+  if (PRIVATE.includes(role)) return false
   if (role !== 'signer' && role !== 'verdict signer') return true
   return keys.every((key) => key.role !== role || key.problems.length > 0)
 }

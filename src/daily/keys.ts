@@ -25,25 +25,24 @@ export async function keyFacts(
   config: string | undefined,
   env: NodeJS.ProcessEnv,
 ): Promise<KeyFacts> {
-  const { keys, problems, warnings } = await checkKeys(backup, config, env)
+  const { keys, problems, warnings } = await checkKeys({ backup, verify, config, env })
   const own = (of: 'problems' | 'warnings') => new Set(keys.flatMap((key) => key[of]))
   const [known, warned] = [own('problems'), own('warnings')]
   const endsInOne = (sentence: string, of: ReadonlySet<string>) =>
     [...of].some((part) => sentence.endsWith(part))
   return {
-    keys: [
-      // Only the backup host has it, and reports may be made elsewhere.
-      ...keys.filter(({ role }) => role !== 'signing key' || backup.signingKey !== undefined),
-      ...(await verdictSigners(verify)).facts,
-    ].map(({ role, fingerprint, owners, path, expires, problems: wrong, warnings: doubtful }) => ({
-      role,
-      fingerprint,
-      owners,
-      path,
-      ...(expires !== undefined && { expires }),
-      problems: wrong,
-      warnings: doubtful,
-    })),
+    // Only the backup host has a signing key, and reports may be made elsewhere.
+    keys: keys
+      .filter(({ role }) => role !== 'signing key' || backup.signingKey !== undefined)
+      .map(({ role, fingerprint, owners, path, expires, problems: wrong, warnings: doubtful }) => ({
+        role,
+        fingerprint,
+        owners,
+        path,
+        ...(expires !== undefined && { expires }),
+        problems: wrong,
+        warnings: doubtful,
+      })),
     problems: problems.filter((sentence) => !endsInOne(sentence, known)),
     warnings: warnings.filter(
       (sentence) =>
@@ -54,27 +53,17 @@ export async function keyFacts(
   }
 }
 
-/** The keys whose verdicts are believed; what cannot be read is a fact, too. */
+/** The keys whose verdicts are believed, as far as they can be read: what is wrong with others is a fact of its own. */
 export async function verdictSigners({
   signer,
-}: Pick<VerifySettings, 'signer'>): Promise<{ signers: PublicKeyFile[]; facts: KeyFact[] }> {
-  const role = 'verdict signer'
+}: Pick<VerifySettings, 'signer'>): Promise<PublicKeyFile[]> {
   const signers: PublicKeyFile[] = []
-  const facts: KeyFact[] = []
   for (const reference of signer) {
     try {
-      const found = await readReferences([reference], 'sign')
-      signers.push(...found)
-      for (const { fingerprint, userIds, path, expires, problems, warnings } of found) {
-        const ends = expires && { expires: expires.toISOString() }
-        facts.push({ role, fingerprint, owners: userIds, path, ...ends, problems, warnings })
-      }
+      signers.push(...(await readReferences([reference], 'sign')))
     } catch (error) {
       if (!(error instanceof Failure)) throw error
-      const { file: path } = reference
-      const problems = [error.message]
-      facts.push({ role, fingerprint: '', owners: [], path, problems, warnings: [] })
     }
   }
-  return { signers, facts }
+  return signers
 }

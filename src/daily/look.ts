@@ -23,7 +23,7 @@ export async function lookIntoStore(options: DailyOptions): Promise<Look> {
     const seen = await gather({
       store,
       signers: await loadSigners(backup),
-      verdictSigners: (await verdictSigners(operations.verify)).signers,
+      verdictSigners: await verdictSigners(operations.verify),
       name,
       graceHours: operations.retention.graceHours,
       locks: settings.kind === 's3' && settings.lock !== undefined,

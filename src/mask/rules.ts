@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Node } from 'yaml'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { didYouMean } from '../config/nearest.ts'
 import { formatPlace, type Place } from '../config/place.ts'
 import { Problems } from '../config/problems.ts'
@@ -54,8 +54,8 @@ export async function readRules(
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code ?? 'unreadable'
-    throw new Failure('config', `cannot read the rule file ${path}: ${reason}`, { cause })
+    const message = `cannot read the rule file ${path}: ${systemReason(cause)}`
+    throw new Failure('config', message, { cause })
   }
   return parseRules(text, path, masks)
 }

@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { Failure } from '../errors.ts'
+import { systemReason, type Failure } from '../errors.ts'
 import { undelivered } from './undelivered.ts'
 
 export interface PingOptions {
@@ -53,8 +53,8 @@ async function ask(
     return { reason: `it answers ${status}`, again: status === TOO_MANY || status >= SERVER_ERROR }
   } catch (error) {
     if (limit.aborted) return { reason: `no answer for ${timeout / 1000} s`, again: true }
-    const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException
-    return { reason: code ?? 'no connection', again: true }
+    const cause = ((error as Error).cause ?? error) as NodeJS.ErrnoException
+    return { reason: cause.code ? systemReason(cause) : 'no connection', again: true }
   }
 }
 

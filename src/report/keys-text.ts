@@ -78,7 +78,7 @@ function keysLines({ keys, problems, warnings }: KeysEvent, style: Style): strin
     ...section(warnings, style.yellow('warning:')),
     '',
     problems.length > 0
-      ? style.bold(`${plural(problems.length, 'problem')}: no backup can be made with these keys`)
+      ? style.bold(`${plural(problems.length, 'problem')}: not all of these keys can be used`)
       : style.bold('backups can be made with these keys'),
   ]
 }

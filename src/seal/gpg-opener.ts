@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { type Envelope, type EnvelopeOpener, MAX_ENVELOPE_BYTES, noKeyFor } from './envelope.ts'
 
 export interface GpgOptions {
@@ -170,7 +170,7 @@ function reasonOf({ messages, status }: Ended, keyIds: readonly string[]): Failu
 
 function cannotRun(program: string, cause: NodeJS.ErrnoException): Failure {
   if (cause.code !== 'ENOENT')
-    return new Failure('key', `cannot run ${program}: ${cause.code ?? 'unknown'}`, { cause })
+    return new Failure('key', `cannot run ${program}: ${systemReason(cause)}`, { cause })
   return new Failure('key', `cannot open the envelope: ${program} is not installed`, {
     hint: 'install GnuPG 2.2 or newer, or give the private key as a file',
     cause,

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { systemReason } from '../errors.ts'
 import type { Command } from './rules.ts'
 import type { StepRecord } from './step.ts'
 
@@ -105,8 +106,8 @@ async function runOne(
   signal.addEventListener('abort', stop)
   try {
     return await new Promise<Ended>((resolve) => {
-      child.once('error', (error: NodeJS.ErrnoException) =>
-        resolve({ lines: [], problem: `cannot be started: ${error.code}`, ran: false }),
+      child.once('error', (error) =>
+        resolve({ lines: [], problem: `cannot be started: ${systemReason(error)}`, ran: false }),
       )
       child.once('exit', (code, killed) => {
         const problem = late

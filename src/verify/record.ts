@@ -2,7 +2,7 @@ import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { envelopeName } from '../backup/envelopes.ts'
 import type { SigningKey } from '../backup/keys.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 import { signDetached } from '../seal/signature.ts'
 import type { Store } from '../store/store.ts'
 import type { CommandOutput } from './commands.ts'
@@ -90,8 +90,7 @@ async function writeLogs({ verdict, signing, logs, outputs }: RecordRequest): Pr
     return directory
   } catch (cause) {
     if (cause instanceof Failure) throw cause
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('config', `cannot write logs to ${directory}: ${code ?? 'unwritable'}`, {
+    throw new Failure('config', `cannot write logs to ${directory}: ${systemReason(cause)}`, {
       hint: 'state: in pgveil.yaml names a directory that this user may write to',
       cause,
     })

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { z } from 'zod'
 import { Problems } from '../config/problems.ts'
 import { YamlFile } from '../config/yaml.ts'
-import { Failure } from '../errors.ts'
+import { Failure, systemReason } from '../errors.ts'
 
 const TEXT = z.string({ error: 'expected text' }).min(1, 'expected text')
 const NUMBER = z.number({ error: 'expected a number' })
@@ -100,8 +100,7 @@ export async function readVerificationRules(path: string): Promise<VerificationR
   try {
     text = await readFile(path, 'utf8')
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new Failure('config', `cannot read ${path}: ${code ?? 'unreadable'}`, { cause })
+    throw new Failure('config', `cannot read ${path}: ${systemReason(cause)}`, { cause })
   }
   return parseVerificationRules(text, path)
 }

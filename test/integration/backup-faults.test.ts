@@ -37,6 +37,7 @@ import {
 } from '../fixtures/backup-places.ts'
 import { makeKeys } from '../fixtures/backups.ts'
 import { query } from '../fixtures/databases.ts'
+import type { Asked } from '../fixtures/s3-stand-in.mjs'
 import { isAlive, type WatchedResult, type WatchedRun } from '../fixtures/watched-run.ts'
 import { daysFromNow, makeKey } from '../unit/seal/made-keys.ts'
 
@@ -303,28 +304,46 @@ describe('another run', () => {
     expect(await listOf(at)).toMatchObject([{ label, problems: [] }])
   })
 
-  test('that the lock does not keep away ends first: the chain goes on from there', async () => {
-    const at = await place('s3', { in: 'twins', name: 'twins' })
-    const twin = await place('s3', { in: 'twins', name: 'twins', database: 'small' })
-    let first: string | undefined
-    bench.s3.onRequest = async ({ operation, key }) => {
-      if (
-        operation === 'CompleteMultipartUpload' &&
-        first === undefined &&
-        key.includes('tables')
-      ) {
-        first = ''
-        // Locks are a database's own, as on two servers.
-        first = labelIn((await start(twin).done).stdout)
-      }
+  /**
+   * Two runs of one chain whose locks do not meet, as on two servers: when the first comes to a request, the second begins,
+   * and the first waits for its end.
+   */
+  async function overtaken(within: string, isThen: (asked: Asked) => boolean) {
+    const at = await place('s3', { in: within, name: 'twins', database: 'small' })
+    const twin = await place('s3', { in: within, name: 'twins' })
+    let held: { key: string; until: Promise<WatchedResult> } | undefined
+    bench.s3.onRequest = async (asked) => {
+      if (!held && isThen(asked)) held = { key: asked.key, until: start(twin).done }
+      // A busy machine takes longer than the first waits before it asks again.
+      if (held?.key === asked.key) await held.until
       return undefined
     }
-    const run = start(at)
-    expect(await run.done).toMatchObject({ code: 0 })
+    const run = await start(at).done
+    const second = labelIn((await held?.until)?.stdout ?? '')
+    return { at, run, second }
+  }
+
+  test('that the lock does not keep away ends first: the chain goes on from there', async () => {
+    const { at, run, second } = await overtaken('overtaken', ({ key }) => key.includes('tables'))
+    expect(run).toMatchObject({ code: 0 })
     const found = await listOf(at)
     expect(found).toMatchObject([{ problems: [] }, { problems: [] }])
     expect(found.map(({ sequence }) => sequence).toSorted((a, b) => a - b)).toEqual([1, 2])
-    expect(found.find(({ label }) => label === first)?.sequence).toBe(1)
+    expect(found.find(({ label }) => label === second)?.sequence).toBe(1)
+    // By label, the last one is older than the one that it follows, and then the one after next than any of the newest.
+    for (let i = 0; i < 3; i++) await backUp(at)
+    const later = await listOf(at)
+    expect(later.map(({ sequence }) => sequence).toSorted((a, b) => a - b)).toEqual([1, 2, 3, 4, 5])
+    expect(later.flatMap(({ problems }) => problems)).toEqual([])
+  })
+
+  test('that the lock does not keep away ends at the last moment: only that one counts', async () => {
+    const { at, run, second } = await overtaken('overtaken-late', ({ operation, key }) => {
+      return operation === 'PutObject' && key.endsWith('/manifest.json.asc')
+    })
+    expect(run.stderr).toContain(`error: another backup of twins came first: ${second}`)
+    expect({ code: run.code, left: leftBy(run) }).toEqual({ code: 16, left: [] })
+    expect(await listOf(at)).toMatchObject([{ label: second, sequence: 1, problems: [] }])
   })
 
   test.each(KINDS)('of another database fails, in the same store, %s', async (kind) => {

@@ -148,7 +148,10 @@ describe('keys check', () => {
       'side offline',
       'verifier',
       'signer',
+      'verdict signer',
       'signing key',
+      'verifier’s private key',
+      'verdict signing key',
     ])
     for (const side of ['operations', 'offline', 'verifier'])
       expect(event.warnings.join('\n')).toMatch(new RegExp(`keys/${side}.private.asc holds the P`))
@@ -181,6 +184,24 @@ describe('keys check', () => {
     }
   })
 
+  test('the private keys of restore tests are looked at where they lie', async () => {
+    const own = await Bench.open()
+    try {
+      await own.pgveil('keys', 'init', '--no-passphrases', '--write-config')
+      const config = await readFile(own.file('pgveil.yaml'), 'utf8')
+      const exchanged = config
+        .replace('key: "keys/verifier.private.asc"', 'key: "keys/signer.private.asc"')
+        .replace('"keys/verdicts.private.asc"', '"keys/verifier.private.asc"')
+      await writeFile(own.file('pgveil.yaml'), exchanged)
+      const { code, out } = await own.pgveil('keys', 'check')
+      expect(code).toBe(14)
+      expect(out).toMatch(/verifier’s private key .* it would open no backup/)
+      expect(out).toMatch(/verdict signing key .* nobody would believe its verdicts/)
+    } finally {
+      await own.remove()
+    }
+  })
+
   test('a planted key, a key on both sides and one that is missing are all shown', async () => {
     const own = await Bench.open()
     try {
@@ -191,7 +212,7 @@ describe('keys check', () => {
       expect(code).toBe(14)
       expect(out).toContain('is not the pinned one')
       expect(out).toContain('is on both sides, operations and offline')
-      expect(out).toContain('verifier.public.asc: ENOENT')
+      expect(out).toContain('verifier.public.asc: no such file or directory (ENOENT)')
       expect(out).toContain('3 problems')
       expect(err).toContain('pgveil: error: key')
     } finally {

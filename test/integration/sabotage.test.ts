@@ -575,7 +575,7 @@ describe('in the test itself', () => {
       says: [
         /smoke: exit status 3/,
         /hangs: did not end within 0\.3 s/,
-        /absent: cannot be started: ENOENT/,
+        /absent: cannot be started: no such file or directory \(ENOENT\)/,
       ],
       outcome: 'fail',
     }))

@@ -184,6 +184,6 @@ describe('what is wrong is said with its place', () => {
 test('a file that cannot be read is a config failure', async () => {
   await expect(readRules('/nowhere/rules.yaml', MASKS)).rejects.toMatchObject({
     kind: 'config',
-    message: 'cannot read the rule file /nowhere/rules.yaml: ENOENT',
+    message: 'cannot read the rule file /nowhere/rules.yaml: no such file or directory (ENOENT)',
   })
 })
