@@ -1,14 +1,14 @@
 // npm run test:chaos -- --points 200 --seed 7: disturbs backups and restores at random moments, and looks at what is left.
 // With --seconds no point begins after that time: slices with different seeds add up.
-import { parseArgs } from 'node:util'
 import { Attack, Violation } from '../test/chaos/points.mjs'
 import { randomFrom } from '../test/chaos/random.mjs'
 import { World } from '../test/chaos/world.mjs'
+import { readOptions } from './options.mjs'
 
 /** Points on one store; then an empty one follows. */
 const ON_ONE = 10
 
-const { values } = parseArgs({
+const { values } = readOptions(import.meta.url, {
   options: {
     points: { type: 'string', default: '200' },
     seconds: { type: 'string', default: 'Infinity' },

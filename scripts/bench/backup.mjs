@@ -10,15 +10,16 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
+import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { findBinaries } from './binaries.mjs'
 import { measure, median } from './measure.mjs'
 import { writeTrial } from './trial-keys.mjs'
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.url, {
   options: {
     scale: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '5' },

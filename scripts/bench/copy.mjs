@@ -9,16 +9,17 @@ import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
+import { promisify } from 'node:util'
 import pLimit from 'p-limit'
 import pg from 'pg'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
+import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { findBinaries } from './binaries.mjs'
 import { measureCopy, median } from './measure.mjs'
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.url, {
   options: {
     scale: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '5' },

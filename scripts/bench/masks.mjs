@@ -1,13 +1,13 @@
 // npm run bench:masks: nanoseconds per value and mask on one core, warm, the best of ten rounds.
 // `--json FILE` writes the figures; a part of a name picks masks: npm run bench:masks -- internet
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
 import { bootstrap } from '../bootstrap.mjs'
+import { readOptions } from '../options.mjs'
 
 /** @typedef {import('../../src/mask/mask.ts').TypeClass} TypeClass */
 /** @typedef {[mask: string, type: TypeClass, fields: Buffer[], facts?: Record<string, unknown>]} Case */
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = readOptions(import.meta.url, {
   options: { json: { type: 'string' } },
   allowPositionals: true,
 })

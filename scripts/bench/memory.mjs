@@ -1,16 +1,16 @@
 // npm run bench:memory: the memory of all our processes with two jobs, at two scales and with one huge
 // field that is not masked. It must not grow with the rows.
-import { parseArgs } from 'node:util'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
+import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { measureCopy } from './measure.mjs'
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.url, {
   options: {
     scales: { type: 'string', default: '10,100' },
     field: { type: 'string', default: '900' },

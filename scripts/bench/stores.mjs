@@ -6,16 +6,16 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { parseArgs } from 'node:util'
 import pg from 'pg'
 import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
+import { readOptions } from '../options.mjs'
 import { missingPrograms, startRadosgw } from '../radosgw.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { measure, median } from './measure.mjs'
 import { writeTrial } from './trial-keys.mjs'
 
-const { values: options } = parseArgs({
+const { values: options } = readOptions(import.meta.url, {
   options: {
     scale: { type: 'string', default: '50' },
     rounds: { type: 'string', default: '5' },

@@ -142,7 +142,9 @@ export async function sealAndCommit(
   const secret = drawSecret()
   try {
     const envelopes = await run.during(claim(prepared, secret))
-    const sealed = await run.phase('rows', () => sealRows(options, prepared, secret, pool, run))
+    const sealed = await run.phase('rows', () =>
+      snapshot.during(sealRows(options, prepared, secret, pool, run)),
+    )
     await run.during(pool.close())
     const manifest = await run.phase('checks', () =>
       writeRest(options, prepared, secret, sealed, run),

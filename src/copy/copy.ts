@@ -107,7 +107,7 @@ async function copy(options: CopyOptions, target: CopyTarget, run: Run): Promise
   await run.during(sessions.use((client) => createStructure(client, structure.plan, run.warn)))
 
   const tables = await run.phase('rows', () =>
-    copyEverything(options, prepared, { pool, sessions, target, run }),
+    snapshot.during(copyEverything(options, prepared, { pool, sessions, target, run })),
   )
   await run.during(snapshot.close())
   const views = catalog.materializedViews

@@ -29,6 +29,8 @@ export interface Snapshot {
   id: string
   facts: ServerFacts
   client: pg.Client
+  /** Waits for `work`, but not beyond the end of the session: nobody can join its snapshot any more. */
+  during<T>(work: Promise<T>): Promise<T>
   close(): Promise<void>
 }
 
@@ -116,11 +118,27 @@ export async function openSnapshot(source: Endpoint): Promise<Snapshot> {
     }
     await client.query(readOnlySession(clientEncoding(facts.encoding)))
     const { rows } = await client.query<{ id: string }>('SELECT pg_export_snapshot() AS id')
-    return { id: rows[0]?.id ?? '', facts, client, close: () => client.end().catch(() => {}) }
+    const lost = new Promise<never>((_, reject) => {
+      client.once('end', () => reject(endedSession(source)))
+    })
+    lost.catch(() => {})
+    return {
+      id: rows[0]?.id ?? '',
+      facts,
+      client,
+      during: (work) => Promise.race([work, lost]),
+      close: () => client.end().catch(() => {}),
+    }
   } catch (error) {
     await client.end().catch(() => {})
     throw serverFailure('source', `open a snapshot of ${source.label}`, error)
   }
+}
+
+function endedSession({ label }: Endpoint): Failure {
+  return new Failure('source', `cannot read ${label}: the session with the snapshot ended`, {
+    hint: 'did the server restart, or somebody or something end it? its log tells',
+  })
 }
 
 /**

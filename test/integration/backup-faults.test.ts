@@ -92,12 +92,18 @@ describe.each(KINDS)('the source, store %s', (kind) => {
   test('ends the session that holds the snapshot', async () => {
     const at = await place(kind, SLOW)
     const run = start(at)
-    await copying()
+    await rowsFlow(run)
     await query(
       bench.source.url,
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgveil snapshot'`,
     )
-    await expectFailed(at, run, { code: 11, message: /error: (cannot read |the snapshot is not)/ })
+    const { stdout } = await run.done
+    // At once, and not when the rows that are under way have been read.
+    expect(stdout).not.toContain('"event":"table","table":"public.contact"')
+    await expectFailed(at, run, {
+      code: 11,
+      message: /error: cannot read \S+: the session with the snapshot ended\n/,
+    })
   })
 
   test('crashes', async () => {
