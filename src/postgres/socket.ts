@@ -2,6 +2,8 @@ import { Socket } from 'node:net'
 
 /** Bytes that one read brings at most. */
 const BUFFER = 64 * 1024
+/** Milliseconds without reading after a read that found less. */
+const REST = 1
 
 /**
  * A socket that reads into one buffer, again and again: a buffer for each read would keep the garbage collector busy, which
@@ -10,8 +12,13 @@ const BUFFER = 64 * 1024
  * Its `data` events are like those of any socket, until somebody sets {@link ReusingSocket.lend}.
  */
 export class ReusingSocket extends Socket {
-  /** Chunks of `data` events are valid only during the event. */
+  /**
+   * Rows stream in: chunks of `data` events are valid only during the event, and a read that finds less than it could take
+   * is followed by a short rest. A server sends some kilobytes at a time; to be woken by each costs both sides more than
+   * the rows do.
+   */
   lend = false
+  #resting: NodeJS.Timeout | undefined
 
   constructor() {
     let received: (size: number) => void = () => {}
@@ -29,6 +36,22 @@ export class ReusingSocket extends Socket {
     received = (size) => {
       const chunk = buffer.subarray(0, size)
       this.emit('data', this.lend ? chunk : Buffer.from(chunk))
+      if (this.lend && size < BUFFER && !this.isPaused()) this.#rest()
     }
+  }
+
+  #rest(): void {
+    super.pause()
+    this.#resting = setTimeout(() => this.resume(), REST)
+  }
+
+  override pause(): this {
+    clearTimeout(this.#resting)
+    return super.pause()
+  }
+
+  override resume(): this {
+    clearTimeout(this.#resting)
+    return super.resume()
   }
 }
