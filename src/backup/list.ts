@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { StoreSettings } from '../config/store.ts'
 import { Failure } from '../errors.ts'
 import type { BackupsEvent, Emit, ListedBackup } from '../report/events.ts'
+import { size } from '../report/numbers.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
@@ -45,7 +46,9 @@ export async function listBackups(
     for (const { label, message } of chainProblems(backups, pruned))
       add(label, `${label} ${message}`)
     if (options.deep) {
-      for (const backup of backups) {
+      for (const [i, backup] of backups.entries()) {
+        const what = `${backup.label}, ${size(storedBytes(backup))}`
+        emit({ event: 'note', message: `reading ${what} (${i + 1} of ${backups.length})` })
         for (const message of await readObjects(store, backup, signal)) add(backup.label, message)
       }
     }
@@ -108,10 +111,14 @@ function listed(
     tables: manifest.tables.length,
     rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
     objects: files.size,
-    stored: [...files.values()].reduce((sum, size) => sum + size, 0),
+    stored: storedBytes({ files }),
     verifierEnvelope: files.has(envelopeName('verifier')),
     problems,
   }
+}
+
+function storedBytes({ files }: Pick<Backup, 'files'>): number {
+  return [...files.values()].reduce((sum, size) => sum + size, 0)
 }
 
 /** What cannot be believed is not repeated: its label is all that is known. */

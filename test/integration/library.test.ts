@@ -125,6 +125,8 @@ describe('a restore test', () => {
     const verdictSigners = await pgveil.loadSigners(given.verify)
     const listed = await pgveil.listBackups({ ...given, verdictSigners, deep: true }, emit, signal)
     expect(listed.backups).toMatchObject([{ label, proven: 'pass', problems: [] }])
+    const message: unknown = expect.stringMatching(`^reading ${label}, .* kB \\(1 of 1\\)$`)
+    expect(event('note')).toMatchObject({ message })
   })
 })
 
