@@ -5,7 +5,8 @@
 //   (b) pg_dump | zstd -1 -T2 | gpg --encrypt --compress-algo none
 //   pgveil restore --jobs 2, compared with the manifest, against gpg -d | pg_restore of (a), indexes included
 //
-// Rounds alternate, so that whatever else the machine does meets all of them.
+// Rounds alternate, so that whatever else the machine does meets all of them, and each of the first three begins one round
+// in three.
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -16,7 +17,7 @@ import { startPostgres } from '../embedded-postgres.mjs'
 import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { findBinaries } from './binaries.mjs'
-import { measure, median } from './measure.mjs'
+import { measure, median, settle } from './measure.mjs'
 import { writeTrial } from './trial-keys.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
@@ -32,6 +33,7 @@ const exec = promisify(execFile)
 
 /** @param {string} script @param {NodeJS.ProcessEnv} env @returns {Promise<number>} seconds */
 async function timed(script, env) {
+  settle()
   const started = performance.now()
   // Every stage counts: one that fails must not look fast.
   await exec('bash', ['-c', `set -euo pipefail; ${script}`], { env: { ...process.env, ...env } })
@@ -83,12 +85,23 @@ try {
   const results = []
   for (let round = 1; round <= Number(options.rounds); round++) {
     mkdirSync(store, { mode: 0o700 })
-    const backup = await measure(['backup', ...common])
-    const a = await timed(`pg_dump -Fc '${source}' | ${encrypt} -o ${dumped} --encrypt`, env)
-    const b = await timed(
-      `pg_dump '${source}' | zstd -q -1 -T2 | ${encrypt} --compress-algo none -o ${compressed} --encrypt`,
-      env,
-    )
+    const makers = [
+      () => measure(['backup', ...common]),
+      () => timed(`pg_dump -Fc '${source}' | ${encrypt} -o ${dumped} --encrypt`, env),
+      () =>
+        timed(
+          `pg_dump '${source}' | zstd -q -1 -T2 | ${encrypt} --compress-algo none -o ${compressed} --encrypt`,
+          env,
+        ),
+    ]
+    /** @type {any[]} */
+    const made = []
+    // What comes first follows the restores, which leave a machine busy, or a shared one out of favour.
+    for (let i = 0; i < makers.length; i++) {
+      const turn = (i + round - 1) % makers.length
+      made[turn] = await makers[turn]?.()
+    }
+    const [backup, a, b] = made
     const restore = await measure(['restore', ...common, ...keys, `--target=${target}`])
     await exec(join(bin, 'psql'), [other.url, '-qc', 'DROP DATABASE crm_back'])
     await exec(join(bin, 'psql'), [other.url, '-qc', 'CREATE DATABASE crm_a TEMPLATE template0'])

@@ -17,7 +17,7 @@ import { startPostgres } from '../embedded-postgres.mjs'
 import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
 import { findBinaries } from './binaries.mjs'
-import { measureCopy, median } from './measure.mjs'
+import { measureCopy, median, settle } from './measure.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
   options: {
@@ -36,6 +36,7 @@ const exec = promisify(execFile)
 /** @param {string} bin @param {string} source @param {string} server @param {string} directory */
 async function dumpRestore(bin, source, server, directory) {
   const path = join(directory, 'dump')
+  settle()
   const started = performance.now()
   await exec(join(bin, 'pg_dump'), [
     '--format=directory',
@@ -90,6 +91,7 @@ async function relay(bin, source, server) {
   await client.end()
   const limit = pLimit(jobs)
   const psql = join(bin, 'psql')
+  settle()
   const started = performance.now()
   await Promise.all(
     tables.map(({ name, columns }) =>

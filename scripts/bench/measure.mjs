@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ROOT } from '../bootstrap.mjs'
@@ -28,6 +28,11 @@ function childrenOf(pid) {
   })
 }
 
+/** What was done before is written to the disk before the next thing is measured, and not at its expense. */
+export function settle() {
+  execFileSync('sync')
+}
+
 /**
  * Runs pgveil with `--json` and watches it.
  *
@@ -35,6 +40,7 @@ function childrenOf(pid) {
  * @param {{ cwd?: string, env?: NodeJS.ProcessEnv }} [options]
  */
 export async function measure(args, options = {}) {
+  settle()
   const started = performance.now()
   const child = spawn(process.execPath, [join(ROOT, 'dist', 'cli.js'), ...args, '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],

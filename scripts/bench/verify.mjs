@@ -14,7 +14,7 @@ import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
 import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
-import { median } from './measure.mjs'
+import { median, settle } from './measure.mjs'
 import { writeTrial } from './trial-keys.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
@@ -31,6 +31,7 @@ const { values: options } = readOptions(import.meta.url, {
  * @returns {Promise<{ seconds: number, events: any[] }>}
  */
 async function pgveil(args) {
+  settle()
   const started = performance.now()
   const command = [join(ROOT, 'dist', 'cli.js'), ...args, '--json']
   const { stdout } = await promisify(execFile)(process.execPath, command, { maxBuffer: 2 ** 28 })
