@@ -30,6 +30,7 @@ export interface SegmentRequest {
  */
 export class SegmentRows implements RowConsumer {
   onDrain: (() => void) | undefined
+  readonly isPatient = true
   readonly #request: SegmentRequest
   readonly #segments: Segment[] = []
   readonly #framed: FramedRows

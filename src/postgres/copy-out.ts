@@ -21,6 +21,8 @@ export interface RowConsumer {
   onDrain: (() => void) | undefined
   /** Chunks are used after the call as well: each gets a buffer of its own. */
   keepsChunks?: boolean
+  /** Nothing waits for the next row: the socket may rest between reads. */
+  isPatient?: boolean
 }
 
 const COPY_DATA = 0x64 // d
@@ -79,7 +81,8 @@ export class CopyOut implements Submittable {
     this.#pgListener = wire.stream.listeners('data')[0] as (chunk: Buffer) => void
     wire.stream.removeListener('data', this.#pgListener)
     wire.stream.on('data', this.#onData)
-    lend(wire.stream, !this.#consumer.keepsChunks)
+    const { keepsChunks = false, isPatient = false } = this.#consumer
+    take(wire.stream, { lend: !keepsChunks, rests: isPatient })
     this.#consumer.onDrain = () => this.#stream?.resume()
     wire.query(this.#sql)
   }
@@ -198,7 +201,7 @@ export class CopyOut implements Submittable {
     const stream = this.#stream
     if (!stream || !this.#pgListener) return
     stream.removeListener('data', this.#onData)
-    lend(stream, false)
+    take(stream, { lend: false, rests: false })
     stream.on('data', this.#pgListener)
     this.#pgListener = undefined
     this.#consumer.onDrain = undefined
@@ -228,8 +231,8 @@ export class CopyOut implements Submittable {
   }
 }
 
-function lend(stream: Socket, on: boolean): void {
-  if (stream instanceof ReusingSocket) stream.lend = on
+function take(stream: Socket, how: Pick<ReusingSocket, 'lend' | 'rests'>): void {
+  if (stream instanceof ReusingSocket) Object.assign(stream, how)
 }
 
 function malformedMessage(): Failure {

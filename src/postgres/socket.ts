@@ -12,12 +12,13 @@ const REST = 1
  * Its `data` events are like those of any socket, until somebody sets {@link ReusingSocket.lend}.
  */
 export class ReusingSocket extends Socket {
-  /**
-   * Rows stream in: chunks of `data` events are valid only during the event, and a read that finds less than it could take
-   * is followed by a short rest. A server sends some kilobytes at a time; to be woken by each costs both sides more than
-   * the rows do.
-   */
+  /** Chunks of `data` events are valid only during the event. */
   lend = false
+  /**
+   * A read that finds less than it could take is followed by a short rest. A server sends some kilobytes at a time, and to
+   * be woken by each costs both sides.
+   */
+  rests = false
   #resting: NodeJS.Timeout | undefined
 
   constructor() {
@@ -36,7 +37,7 @@ export class ReusingSocket extends Socket {
     received = (size) => {
       const chunk = buffer.subarray(0, size)
       this.emit('data', this.lend ? chunk : Buffer.from(chunk))
-      if (this.lend && size < BUFFER && !this.isPaused()) this.#rest()
+      if (this.rests && size < BUFFER && !this.isPaused()) this.#rest()
     }
   }
 

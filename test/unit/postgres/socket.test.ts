@@ -32,7 +32,7 @@ async function until(text: string): Promise<void> {
 }
 
 test('rows go on after a rest, and at the end of the stream nothing is missing', async () => {
-  socket.lend = true
+  socket.rests = true
   let all = ''
   for (const text of ['a', 'b', 'c', 'd']) {
     peer.write(text)
@@ -45,7 +45,7 @@ test('rows go on after a rest, and at the end of the stream nothing is missing',
 })
 
 test('whoever pauses during a rest has paused', async () => {
-  socket.lend = true
+  socket.rests = true
   peer.write('a')
   await until('a')
   socket.pause()
@@ -56,7 +56,7 @@ test('whoever pauses during a rest has paused', async () => {
   await until('ab')
 })
 
-test('nobody rests who does not lend, and chunks then are their own', async () => {
+test('nobody rests unasked, and chunks that are not lent are their own', async () => {
   const chunks: Buffer[] = []
   socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   for (const text of ['first', 'other']) {
