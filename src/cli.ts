@@ -5,7 +5,7 @@ import yargs from 'yargs'
 import { RunAudit } from './audit/run-audit.ts'
 import { auditCommand } from './commands/audit.ts'
 import { backupCommand } from './commands/backup.ts'
-import type { Context, Io } from './commands/context.ts'
+import { SIGNALS, type Context, type Io } from './commands/context.ts'
 import { copyCommand } from './commands/copy.ts'
 import { eraseCommand } from './commands/erase.ts'
 import { keysCommand } from './commands/keys.ts'
@@ -27,7 +27,6 @@ import { style } from './report/style.ts'
 
 export type { Io } from './commands/context.ts'
 
-const SIGNALS = { SIGINT: 'interrupted', SIGTERM: 'terminated', SIGHUP: 'terminated' } as const
 const WIDEST_HELP = 100
 const HANG_MS = 5_000
 

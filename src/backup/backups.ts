@@ -21,6 +21,11 @@ export { readWhole } from './read-whole.ts'
 /** Names and sizes of what lies under a label. */
 export type Files = ReadonlyMap<string, number>
 
+/** Bytes of all of them. */
+export function storedBytes(files: Files): number {
+  return [...files.values()].reduce((sum, size) => sum + size, 0)
+}
+
 /** A backup whose manifest is there, signed by somebody who is believed. */
 export interface Backup {
   label: string

@@ -77,8 +77,8 @@ export interface Known {
 }
 
 /**
- * The end of the chain now: the lock keeps no run away that reads a standby of the same server, and two backups that follow the same
- * one would break the chain.
+ * The end of the chain now: the lock keeps no run away that reads a standby of the same server, and two backups that
+ * follow the same one would break the chain.
  */
 export async function lookAgain({
   store,

@@ -110,6 +110,13 @@ function unreadable(role: string, path: string, error: unknown): CheckedKey {
   return { role, path, fingerprint: '', owners: [], algorithm: '', problems, warnings: [] }
 }
 
+/** Roles of private keys, which a host has or has not. */
+export const PRIVATE_ROLES = {
+  signing: 'signing key',
+  opening: 'verifier’s private key',
+  judging: 'verdict signing key',
+} as const
+
 type Publics = Record<'signer' | 'verifier' | 'verdicts', Reading>
 
 /** Of those that this host has, and of the one that every backup needs. */
@@ -118,19 +125,19 @@ async function checkPrivateKeys(
   publics: Publics,
 ): Promise<CheckedKey[]> {
   const signing: PrivateRole = {
-    role: 'signing key',
+    role: PRIVATE_ROLES.signing,
     passphrase: backup.signingPassphrase,
     publics: publics.signer,
     unfit: 'is not among backup.signer: nobody would believe it',
   }
   const opening: PrivateRole = {
-    role: 'verifier’s private key',
+    role: PRIVATE_ROLES.opening,
     passphrase: verify.keyPassphrase,
     publics: publics.verifier,
     unfit: 'is not among backup.verifier: it would open no backup',
   }
   const judging: PrivateRole = {
-    role: 'verdict signing key',
+    role: PRIVATE_ROLES.judging,
     passphrase: verify.signingPassphrase,
     publics: publics.verdicts,
     unfit: 'is not among verify.signer: nobody would believe its verdicts',

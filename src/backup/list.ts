@@ -8,7 +8,7 @@ import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import type { Outcome } from '../verify/verdict.ts'
 import { lastVerdict, readVerdicts } from '../verify/verdicts.ts'
-import { chainProblems, openBackups, scanStore, type Backup } from './backups.ts'
+import { chainProblems, openBackups, scanStore, storedBytes, type Backup } from './backups.ts'
 import { envelopeName } from './envelopes.ts'
 
 export interface ListOptions {
@@ -47,7 +47,7 @@ export async function listBackups(
       add(label, `${label} ${message}`)
     if (options.deep) {
       for (const [i, backup] of backups.entries()) {
-        const what = `${backup.label}, ${size(storedBytes(backup))}`
+        const what = `${backup.label}, ${size(storedBytes(backup.files))}`
         emit({ event: 'note', message: `reading ${what} (${i + 1} of ${backups.length})` })
         for (const message of await readObjects(store, backup, signal)) add(backup.label, message)
       }
@@ -111,14 +111,10 @@ function listed(
     tables: manifest.tables.length,
     rows: manifest.tables.reduce((sum, { rows }) => sum + rows, 0),
     objects: files.size,
-    stored: storedBytes({ files }),
+    stored: storedBytes(files),
     verifierEnvelope: files.has(envelopeName('verifier')),
     problems,
   }
-}
-
-function storedBytes({ files }: Pick<Backup, 'files'>): number {
-  return [...files.values()].reduce((sum, size) => sum + size, 0)
 }
 
 /** What cannot be believed is not repeated: its label is all that is known. */

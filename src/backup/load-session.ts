@@ -1,3 +1,4 @@
+import type pg from 'pg'
 import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
@@ -7,7 +8,7 @@ import type { StoreSettings } from '../store/store.ts'
 import { splitWorkerSecret } from './worker-secret.ts'
 import type { LoadSession } from './load.ts'
 
-/** What a worker that restores needs before its first job; the secret comes over a pipe of its own. */
+/** What a worker that writes the rows of a backup needs before its first job; the secret comes over a pipe of its own. */
 export interface LoadSetup {
   target: Endpoint
   store: StoreSettings
@@ -21,11 +22,12 @@ export interface LoadSetup {
 /**
  * A session that writes rows as the source printed them for the backup.
  *
+ * @param purpose shown in `application_name`
  * @throws Failure `sink`, `store`
  */
-export async function openLoadSession(setup: LoadSetup): Promise<LoadSession> {
+export async function openLoadSession(setup: LoadSetup, purpose: string): Promise<LoadSession> {
   const { target, encoding, lcMonetary, label } = setup
-  const [client, store] = await Promise.all([openClient(target, 'restore'), openStore(setup.store)])
+  const [client, store] = await Promise.all([openClient(target, purpose), openStore(setup.store)])
   try {
     await client.query(`
       SET client_encoding = ${quoteLiteral(clientEncoding(encoding))};
@@ -33,16 +35,19 @@ export async function openLoadSession(setup: LoadSetup): Promise<LoadSession> {
   } catch (error) {
     throw serverFailure('sink', `write to ${target.label}`, error)
   }
-  // A locale that this machine does not have: money without it still reads as it was printed in most.
-  if (lcMonetary !== null) {
-    await client
-      .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [lcMonetary])
-      .catch(() => {})
-  }
+  await useMoneyOf(client, lcMonetary)
   return {
     client,
     store,
     label,
     ...splitWorkerSecret(receiveSecret()),
   }
+}
+
+/** A locale that this machine does not have leaves its default: money still reads as it was printed in most. */
+export async function useMoneyOf(client: pg.Client, lcMonetary: string | null): Promise<void> {
+  if (lcMonetary === null) return
+  await client
+    .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [lcMonetary])
+    .catch(() => {})
 }

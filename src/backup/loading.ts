@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url'
 import pLimit from 'p-limit'
 import type { StoreSettings } from '../config/store.ts'
+import type { JobBase } from '../jobs/messages.ts'
 import { WorkerPool } from '../jobs/pool.ts'
 import type { Run } from '../jobs/run.ts'
 import { TableTrack } from '../jobs/table-track.ts'
 import type { Endpoint } from '../postgres/connect.ts'
 import type { TableEvent } from '../report/events.ts'
+import { shareBandwidth } from '../store/bandwidth.ts'
 import { addDigests, NO_ROWS } from '../stream/rows.ts'
 import { showName } from '../postgres/identifiers.ts'
 import type { LargeObjectContents } from './large-object-rows.ts'
@@ -57,7 +59,7 @@ export interface Loaded {
  */
 export async function loadEverything(request: LoadingRequest): Promise<Loaded> {
   const { run, loaders, manifest, chosen, loaded, jobs } = request
-  await connect(request)
+  await connectWorkers(loaders, request)
   const limit = pLimit(jobs)
   const tables: TableEvent[] = []
   const trees = new Map<string, string>()
@@ -112,22 +114,24 @@ function countLoaded(
     })
 }
 
-async function connect({
-  loaders,
-  manifest,
-  secret,
-  target,
-  store,
-  jobs,
-}: LoadingRequest): Promise<void> {
-  const { bandwidth } = store
-  loaders.connect({
+/** Tells workers what to write to, and hands them the secret that opens the backup. */
+export async function connectWorkers<Job extends JobBase, Result>(
+  pool: WorkerPool<LoadSetup, Job, Result>,
+  {
+    manifest,
+    secret,
     target,
-    store: { ...store, ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / jobs) }) },
+    store,
+    jobs,
+  }: Pick<LoadingRequest, 'manifest' | 'secret' | 'target' | 'store' | 'jobs'>,
+): Promise<void> {
+  pool.connect({
+    target,
+    store: shareBandwidth(store, jobs),
     label: manifest.label,
     encoding: manifest.source.encoding,
     lcMonetary: manifest.source.lcMonetary,
   })
   const told = workerSecret(secret)
-  await loaders.tell(told).finally(() => told.fill(0))
+  await pool.tell(told).finally(() => told.fill(0))
 }

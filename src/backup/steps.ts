@@ -20,6 +20,7 @@ import { checkLargeObjects, largeObjectRanges } from '../source/large-objects.ts
 import { checkReadable, readAbsent } from '../source/readable.ts'
 import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
+import { shareBandwidth } from '../store/bandwidth.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
 import { scanStore, type Backup } from './backups.ts'
@@ -195,16 +196,12 @@ async function sealRows(
   run: Run,
 ): Promise<SealedRows> {
   const { source, snapshot, catalog, tables, dumper, label } = prepared
-  const { bandwidth } = options.store
   const { major } = snapshot.facts
   pool.connect({
     source,
     snapshotId: snapshot.id,
     encoding: snapshot.facts.encoding,
-    store: {
-      ...options.store,
-      ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / options.jobs) }),
-    },
+    store: shareBandwidth(options.store, options.jobs),
     level: options.backup.level,
   })
   const told = workerSecret(secret)

@@ -20,6 +20,13 @@ export interface Io {
   signals?: Pick<EventEmitter, 'on' | 'off'>
 }
 
+/** Signals that stop a run, and what it then ends with. */
+export const SIGNALS = {
+  SIGINT: 'interrupted',
+  SIGTERM: 'terminated',
+  SIGHUP: 'terminated',
+} as const
+
 /** What the command line gives to each command. */
 export interface Context {
   io: Io

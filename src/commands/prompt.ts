@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs'
 import type { ReadStream } from 'node:tty'
 import { Failure } from '../errors.ts'
-import type { Io } from './context.ts'
+import { SIGNALS, type Io } from './context.ts'
 
 const ENTER = [0x0a, 0x0d, 0x04]
 const INTERRUPT = 0x03
 const ERASE = [0x7f, 0x08]
-
-/** Signals that end the wait for an answer; what they mean to the run is not decided here. */
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 /**
  * Asks for a secret on the terminal, without showing it.
@@ -32,7 +29,7 @@ function readHidden(input: ReadStream, signals: Io['signals']): Promise<Buffer> 
   return new Promise((resolve, reject) => {
     const close = () => {
       input.off('data', onData)
-      for (const name of SIGNALS) signals?.off(name, stop)
+      for (const name of Object.keys(SIGNALS)) signals?.off(name, stop)
       input.setRawMode(false)
       input.pause()
       typed.fill(0)
@@ -54,7 +51,7 @@ function readHidden(input: ReadStream, signals: Io['signals']): Promise<Buffer> 
         else typed.push(byte)
       }
     }
-    for (const name of SIGNALS) signals?.on(name, stop)
+    for (const name of Object.keys(SIGNALS)) signals?.on(name, stop)
     input.setRawMode(true)
     input.on('data', onData)
     input.resume()

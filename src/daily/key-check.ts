@@ -1,3 +1,4 @@
+import { PRIVATE_ROLES } from '../backup/check-keys.ts'
 import { plural } from '../report/numbers.ts'
 import type { KeyFact } from './facts.ts'
 import { attention, bad, good, type Finding, type Judgeable } from './judgement.ts'
@@ -30,11 +31,11 @@ export function keysCheck({ keys, keyProblems, keyWarnings, time }: Judgeable): 
 }
 
 /** They may be out of reach for whoever makes the report. */
-const PRIVATE = ['signing key', 'verifier’s private key', 'verdict signing key']
+const PRIVATE = new Set<string>(Object.values(PRIVATE_ROLES))
 
 /** Of several signers one is enough. */
 function hinders({ role }: KeyFact, keys: readonly KeyFact[]): boolean {
-  if (PRIVATE.includes(role)) return false
+  if (PRIVATE.has(role)) return false
   if (role !== 'signer' && role !== 'verdict signer') return true
   return keys.every((key) => key.role !== role || key.problems.length > 0)
 }

@@ -1,4 +1,4 @@
-import { checkKeys } from '../backup/check-keys.ts'
+import { checkKeys, PRIVATE_ROLES } from '../backup/check-keys.ts'
 import { readReferences } from '../backup/keys.ts'
 import type { BackupSettings } from '../config/backup.ts'
 import type { VerifySettings } from '../config/operations.ts'
@@ -33,7 +33,7 @@ export async function keyFacts(
   return {
     // Only the backup host has a signing key, and reports may be made elsewhere.
     keys: keys
-      .filter(({ role }) => role !== 'signing key' || backup.signingKey !== undefined)
+      .filter(({ role }) => role !== PRIVATE_ROLES.signing || backup.signingKey !== undefined)
       .map(({ role, fingerprint, owners, path, expires, problems: wrong, warnings: doubtful }) => ({
         role,
         fingerprint,

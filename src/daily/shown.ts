@@ -1,4 +1,4 @@
-import type { Backup } from '../backup/backups.ts'
+import { storedBytes, type Backup } from '../backup/backups.ts'
 import { envelopeName } from '../backup/envelopes.ts'
 import type { Outcome } from '../verify/verdict.ts'
 import type { DailyReport, LatestBackup, RestoreTest } from './facts.ts'
@@ -24,12 +24,12 @@ export function latestOf(backups: readonly Found[], at: number): LatestBackup | 
     tables: manifest.tables.length,
     rows: rowsOf(latest.backup),
     objects: files.size,
-    stored: storedOf(latest.backup),
+    stored: storedBytes(latest.backup.files),
     content: manifest.objects.reduce((sum, { content = 0 }) => sum + content, 0),
     proven: outcomeOf(latest),
     signedBy,
     previous: before
-      ? { label: before.label, stored: storedOf(before), rows: rowsOf(before) }
+      ? { label: before.label, stored: storedBytes(before.files), rows: rowsOf(before) }
       : null,
     warnings: manifest.warnings.map(({ message }) => message),
   }
@@ -88,7 +88,7 @@ export function pastOf(found: Found): Past {
     label,
     sequence: manifest.sequence,
     time: manifest.source.time,
-    stored: storedOf(found.backup),
+    stored: storedBytes(found.backup.files),
     rows: rowsOf(found.backup),
     outcome: outcomeOf(found),
     recoverySeconds: found.tested.verdict?.recoverySeconds ?? null,
@@ -112,10 +112,6 @@ export function ageOf({ manifest }: Backup, at: number): number {
 
 export function rowsOf({ manifest }: Backup): number {
   return manifest.tables.reduce((sum, { rows }) => sum + rows, 0)
-}
-
-function storedOf({ files }: Backup): number {
-  return [...files.values()].reduce((sum, size) => sum + size, 0)
 }
 
 function outcomeOf({ tested }: Found): Outcome | 'open' {

@@ -40,3 +40,9 @@ export function sharedBandwidth(rate: number | undefined): Bandwidth | undefined
   limits.set(rate, limit)
   return limit
 }
+
+/** Settings for each of several workers, which together take no more than these allow. */
+export function shareBandwidth<S extends { bandwidth?: number }>(store: S, jobs: number): S {
+  const { bandwidth } = store
+  return bandwidth === undefined ? store : { ...store, bandwidth: Math.ceil(bandwidth / jobs) }
+}

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import { openStore } from '../store/open.ts'
-import type { Backup, Files } from '../backup/backups.ts'
+import { storedBytes, type Backup, type Files } from '../backup/backups.ts'
 import { envelopeName } from '../backup/envelopes.ts'
 import type { Opening } from '../backup/unlock.ts'
 import { Run } from '../jobs/run.ts'
@@ -210,7 +210,7 @@ class RestoreTest {
       intervalSeconds: intervalOf(label, backup?.manifest.previous?.label),
       rows: this.#restored.rows,
       tables: backup?.manifest.tables.length ?? 0,
-      stored: [...files.values()].reduce((sum, size) => sum + size, 0),
+      stored: storedBytes(files),
       content: backup ? contentOf(backup) : 0,
       ...(Object.keys(this.#measured).length > 0 && { measured: this.#measured }),
       envelopeDestroyed: false,

@@ -1,5 +1,5 @@
 import { runLoadJob, type LoadJob, type LoadResult, type LoadSession } from '../backup/load.ts'
-import { openLoadSession, type LoadSetup } from '../backup/load-session.ts'
+import { openLoadSession, useMoneyOf, type LoadSetup } from '../backup/load-session.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import { openClient, serverFailure } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
@@ -14,7 +14,7 @@ interface TestSession {
 }
 
 async function open(setup: LoadSetup): Promise<TestSession> {
-  return { setup, loading: await openLoadSession(setup), checking: undefined }
+  return { setup, loading: await openLoadSession(setup, 'restore'), checking: undefined }
 }
 
 /** A session that prints rows as the source printed them for the backup. It takes the place of the other. */
@@ -32,12 +32,7 @@ async function openCheckSession({ setup, loading }: TestSession): Promise<CheckS
   } catch (error) {
     throw serverFailure('sink', `check ${target.label}`, error)
   }
-  // As when they were loaded: a locale that this machine does not have leaves its default.
-  if (lcMonetary !== null) {
-    await client
-      .query(`SELECT pg_catalog.set_config('lc_monetary', $1, false)`, [lcMonetary])
-      .catch(() => {})
-  }
+  await useMoneyOf(client, lcMonetary)
   return { client, digestKey }
 }
 

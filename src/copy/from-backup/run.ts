@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
+import type { LoadSetup } from '../../backup/load-session.ts'
+import { connectWorkers } from '../../backup/loading.ts'
 import type { OpenOptions } from '../../backup/restore-open.ts'
-import { digestKeyOf } from '../../backup/secrets.ts'
 import { Failure } from '../../errors.ts'
 import { WorkerPool } from '../../jobs/pool.ts'
 import { Run } from '../../jobs/run.ts'
@@ -23,7 +24,6 @@ import { planSealedJobs } from './jobs.ts'
 import { copySealedLargeObjects } from './large-objects.ts'
 import { openForCopy, type OpenedBackup } from './open.ts'
 import { databaseForm, planFromBackup } from './plan.ts'
-import type { SealedSetup } from './worker.ts'
 
 /** What a masked copy is made from, to and by, where it is made from a backup. */
 export interface BackupCopyOptions
@@ -180,9 +180,14 @@ async function copyEverything(
 ): Promise<TableEvent[]> {
   const { jobs, rules } = options
   const { manifest } = opened.backup
-  const pool = new WorkerPool<SealedSetup, SealedJob, JobResult>(WORKER, jobs)
+  const pool = new WorkerPool<LoadSetup, SealedJob, JobResult>(WORKER, jobs)
   run.onEnd(() => pool.close())
-  connect(pool, options, opened, target)
+  await connectWorkers(pool, {
+    ...options,
+    manifest,
+    secret: opened.secret,
+    target: target.building.endpoint,
+  })
   const finished = await copyRows(planSealedJobs(manifest, plans), pool, jobs, run.emit)
   await pool.close()
   await setSequences(sessions, manifest.sequences)
@@ -196,26 +201,4 @@ async function copyEverything(
     await store.close()
   }
   return finished
-}
-
-function connect(
-  pool: WorkerPool<SealedSetup, SealedJob, JobResult>,
-  { store, jobs }: BackupCopyOptions,
-  { backup: { manifest }, secret }: OpenedBackup,
-  target: CopyTarget,
-): void {
-  const passphrase = passphraseOf(secret)
-  const digestKey = digestKeyOf(secret)
-  const { bandwidth } = store
-  pool.connect({
-    target: target.building.endpoint,
-    store: { ...store, ...(bandwidth !== undefined && { bandwidth: Math.ceil(bandwidth / jobs) }) },
-    label: manifest.label,
-    encoding: manifest.source.encoding,
-    lcMonetary: manifest.source.lcMonetary,
-    passphrase,
-    digestKey,
-  })
-  passphrase.fill(0)
-  digestKey.fill(0)
 }
