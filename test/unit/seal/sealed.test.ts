@@ -119,9 +119,13 @@ test('a passphrase may be overwritten once sealer and opener have it', () => {
 })
 
 describe('a changed object', () => {
+  // The same objects in every run: with one passphrase in 256, the bit that makes the first length two bytes long also
+  // makes the byte after it a valid version, and what is wrong then is the prefix, as with another passphrase.
+  const passphrase = Buffer.alloc(86, 'a secret')
+  const fixed = (bytes: number): Buffer => Buffer.alloc(bytes, 0x5a)
   const content = Buffer.from('id\tname\n1\tanything\n')
-  const small = sealBytes(passphrase, content)
-  const large = sealBytes(passphrase, randomBytes(2 * CHUNK + 9000))
+  const small = sealBytes(passphrase, content, fixed)
+  const large = sealBytes(passphrase, Buffer.alloc(2 * CHUNK + 9000, 'what stands in rows'), fixed)
 
   test('is refused for every single bit', () => {
     let asKey = 0
