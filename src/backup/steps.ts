@@ -19,7 +19,7 @@ import { readGlobals, type Globals } from '../source/globals.ts'
 import { checkLargeObjects, largeObjectRanges } from '../source/large-objects.ts'
 import { checkReadable, readAbsent } from '../source/readable.ts'
 import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
-import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
+import { joiningOf, openSnapshot, type Snapshot } from '../source/snapshot.ts'
 import { shareBandwidth } from '../store/bandwidth.ts'
 import { openStore } from '../store/open.ts'
 import type { Store } from '../store/store.ts'
@@ -66,7 +66,7 @@ export async function prepare(options: BackupOptions, run: Run): Promise<Prepare
   run.onEnd(() => store.close())
   await store.check()
   const source = parseEndpoint(options.source, 'source')
-  const snapshot = await openSnapshot(source)
+  const snapshot = await openSnapshot(source, jobs)
   run.onEnd(() => snapshot.close())
   try {
     const name = backup.name ?? chainName(snapshot.facts.database)
@@ -199,8 +199,7 @@ async function sealRows(
   const { major } = snapshot.facts
   pool.connect({
     source,
-    snapshotId: snapshot.id,
-    encoding: snapshot.facts.encoding,
+    ...joiningOf(snapshot),
     store: shareBandwidth(options.store, options.jobs),
     level: options.backup.level,
   })
@@ -226,6 +225,7 @@ async function sealRows(
     sealEverything(request),
     asked(prepared, readStructure(snapshot.client, major, structureKeyOf(secret))),
   ])
+  await asked(prepared, snapshot.checkSeen())
   return {
     ...sealed,
     structure,

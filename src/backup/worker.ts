@@ -2,7 +2,7 @@ import { Failure } from '../errors.ts'
 import { receiveSecret } from '../jobs/secret-pipe.ts'
 import { serveJobs } from '../jobs/serve.ts'
 import type { Endpoint } from '../postgres/connect.ts'
-import { joinSnapshot } from '../source/snapshot.ts'
+import { joinSnapshot, type Joining } from '../source/snapshot.ts'
 import { loadStore, openStore } from '../store/open.ts'
 import type { StoreSettings } from '../store/store.ts'
 import { runBackupJob, type BackupJob, type BackupResult, type BackupSession } from './job.ts'
@@ -12,10 +12,8 @@ import { splitWorkerSecret } from './worker-secret.ts'
  * What a worker needs before its first job. It comes over the IPC channel: passwords do not become arguments or
  * environment. The secret comes over a pipe: see worker-secret.ts.
  */
-export interface BackupSetup {
+export interface BackupSetup extends Joining {
   source: Endpoint
-  snapshotId: string
-  encoding: string
   store: StoreSettings
   level: number
 }
@@ -28,10 +26,7 @@ let session: BackupSession | undefined
 
 async function open(setup: BackupSetup): Promise<BackupSession> {
   const { source, snapshotId, encoding } = setup
-  const [client, store] = await Promise.all([
-    joinSnapshot(source, snapshotId, encoding),
-    openStore(setup.store),
-  ])
+  const [client, store] = await Promise.all([joinSnapshot(source, setup), openStore(setup.store)])
   const { passphrase, digestKey } = splitWorkerSecret(receiveSecret())
   session = {
     source,

@@ -6,6 +6,7 @@ import type { CopyReport, Emit, TableEvent } from '../report/events.ts'
 import { setSequences, TargetSessions } from '../sink/finish.ts'
 import { createStructure } from '../sink/structure.ts'
 import { readSequences } from '../source/settings.ts'
+import { joiningOf } from '../source/snapshot.ts'
 import { finishCopy, tellOfStructure } from './finish.ts'
 import { copyLargeObjects } from './large-objects.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
@@ -28,7 +29,7 @@ export async function checkRules(
 ): Promise<void> {
   const run = new Run(emit, signal)
   try {
-    const opened = await run.during(open(options.source, run))
+    const opened = await run.during(open(options.source, 0, run))
     const { source, snapshot, plans } = await run.during(prepareSource(opened, options, run.emit))
     const { label } = source
     const facts = { source: label, serverVersion: snapshot.facts.version, structureBy: '' }
@@ -127,7 +128,7 @@ async function preflight(
   wanted: { reading: boolean },
 ): Promise<{ prepared: Prepared; reading: Promise<Structure> | undefined }> {
   target.refuse()
-  const opened = await run.during(open(options.source, run))
+  const opened = await run.during(open(options.source, options.jobs, run))
   const { facts } = opened.snapshot
   const dumper = await chooseDumper(facts.major, options.pgDump)
   const reading = wanted.reading ? startReading(opened, dumper, run) : undefined
@@ -154,8 +155,8 @@ async function preflight(
 type Opened = Pick<Prepared, 'source' | 'snapshot'>
 
 /** A signal may come meanwhile: what is opened is noted for closing by itself. */
-async function open(url: string, run: Run): Promise<Opened> {
-  const opened = await openSource(url)
+async function open(url: string, workers: number, run: Run): Promise<Opened> {
+  const opened = await openSource(url, workers)
   run.onEnd(() => opened.snapshot.close())
   return opened
 }
@@ -184,10 +185,10 @@ async function copyEverything(
   pool.connect({
     source,
     target: target.building.endpoint,
-    snapshotId: snapshot.id,
-    encoding: snapshot.facts.encoding,
+    ...joiningOf(snapshot),
   })
   const finished = await copyRows(planJobs(plans, jobs), pool, jobs, run.emit)
+  await snapshot.checkSeen()
   await pool.close()
   await setSequences(sessions, await readSequences(snapshot.client, catalog))
   await copyLargeObjects(snapshot.client, sessions, catalog, rules, run.warn)

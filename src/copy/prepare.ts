@@ -24,10 +24,13 @@ export interface Prepared {
   plans: TablePlan[]
 }
 
-/** Opens the snapshot of a run. The caller closes it. */
-export async function openSource(url: string): Promise<Pick<Prepared, 'source' | 'snapshot'>> {
+/** Opens the snapshot of a run that so many workers are to join. The caller closes it. */
+export async function openSource(
+  url: string,
+  workers: number,
+): Promise<Pick<Prepared, 'source' | 'snapshot'>> {
   const source = parseEndpoint(url, 'source')
-  return { source, snapshot: await openSnapshot(source) }
+  return { source, snapshot: await openSnapshot(source, workers) }
 }
 
 /**

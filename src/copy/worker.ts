@@ -1,15 +1,13 @@
 import type pg from 'pg'
 import { serveJobs } from '../jobs/serve.ts'
 import { openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
-import { clientEncoding, joinSnapshot } from '../source/snapshot.ts'
+import { clientEncoding, joinSnapshot, type Joining } from '../source/snapshot.ts'
 import { runJob, type Job, type JobResult } from './job.ts'
 
 /** What a worker needs before its first job. Sent over the IPC channel: passwords never become arguments. */
-export interface CopySetup {
+export interface CopySetup extends Joining {
   source: Endpoint
   target: Endpoint
-  snapshotId: string
-  encoding: string
 }
 
 interface Sessions {
@@ -17,16 +15,13 @@ interface Sessions {
   writer: pg.Client
 }
 
-async function openSessions({
-  source,
-  target,
-  snapshotId,
-  encoding,
-}: CopySetup): Promise<Sessions> {
-  const reader = await joinSnapshot(source, snapshotId, encoding)
+async function openSessions({ source, target, ...joining }: CopySetup): Promise<Sessions> {
+  const reader = await joinSnapshot(source, joining)
   const writer = await openClient(target, 'write')
   await writer
-    .query(`SET client_encoding = '${clientEncoding(encoding)}'; SET synchronous_commit = off`)
+    .query(
+      `SET client_encoding = '${clientEncoding(joining.encoding)}'; SET synchronous_commit = off`,
+    )
     .catch((error: unknown) => {
       throw serverFailure('sink', `write to ${target.label}`, error)
     })

@@ -249,6 +249,8 @@ export function serverFailure(side: FailureKind, doing: string, error: unknown):
 
 const SOURCE_HINTS: Readonly<Record<string, string>> = {
   '42501': 'grant this user the missing right; reading production needs pg_read_all_data',
+  '55P03':
+    'another session wants a table for itself, or has it (ALTER TABLE, TRUNCATE, VACUUM FULL): run again when it has ended',
 }
 
 const TARGET_HINTS: Readonly<Record<string, string>> = {

@@ -225,7 +225,7 @@ function hintFor(message: string): string | undefined {
     return 'grant this user the missing right; reading production needs pg_read_all_data'
   }
   if (message.includes('statement timeout') || message.includes('lock timeout')) {
-    return 'another session has altered a table for a minute without committing; run again when it has ended'
+    return 'another session wants a table for itself, or has it (ALTER TABLE, TRUNCATE, VACUUM FULL); run again when it has ended'
   }
   return undefined
 }

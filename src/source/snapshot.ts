@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import { errorCode, openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteLiteral } from '../postgres/identifiers.ts'
+import { beginLocked, checkNotRewritten, WAIT_FOR_LOCKS } from './locks.ts'
 
 /** What a server and its database are. */
 export interface ServerFacts {
@@ -29,8 +30,16 @@ export interface Snapshot {
   id: string
   facts: ServerFacts
   client: pg.Client
+  /** SQL that sessions which join lock all tables with; undefined: the server has no room for that. */
+  locks: string | undefined
   /** Waits for `work`, but not beyond the end of the session: nobody can join its snapshot any more. */
   during<T>(work: Promise<T>): Promise<T>
+  /**
+   * To be asked when all rows are read, and sessions that have read them are still there.
+   *
+   * @throws Failure `source` where some may have been out of sight: a table was truncated or written anew
+   */
+  checkSeen(): Promise<void>
   close(): Promise<void>
 }
 
@@ -102,14 +111,15 @@ function readOnlySession(encoding: string): string {
 
 /**
  * Opens the run's one snapshot: a read-only, repeatable-read transaction whose snapshot other sessions
- * import. Works on a hot standby.
+ * import, and which locks all tables against being truncated or altered. Works on a hot standby.
  *
+ * @param workers sessions that are to join it
  * @throws Failure `source`
  */
-export async function openSnapshot(source: Endpoint): Promise<Snapshot> {
+export async function openSnapshot(source: Endpoint, workers = 0): Promise<Snapshot> {
   const client = await openClient(source, 'snapshot')
   try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
+    const locks = await beginLocked(client, source, workers)
     const facts = await readServerFacts(client)
     if (facts.major < 14) {
       throw new Failure('source', `the source runs PostgreSQL ${facts.version}, which is too old`, {
@@ -126,7 +136,11 @@ export async function openSnapshot(source: Endpoint): Promise<Snapshot> {
       id: rows[0]?.id ?? '',
       facts,
       client,
+      locks,
       during: (work) => Promise.race([work, lost]),
+      checkSeen: async () => {
+        if (locks === undefined) await checkNotRewritten(client, source)
+      },
       close: () => client.end().catch(() => {}),
     }
   } catch (error) {
@@ -141,6 +155,19 @@ function endedSession({ label }: Endpoint): Failure {
   })
 }
 
+/** What a session needs to join a snapshot. Plain data. */
+export interface Joining {
+  snapshotId: string
+  /** Of the database. */
+  encoding: string
+  /** See Snapshot. */
+  locks: string | undefined
+}
+
+export function joiningOf({ id, facts, locks }: Snapshot): Joining {
+  return { snapshotId: id, encoding: facts.encoding, locks }
+}
+
 /**
  * A session of its own that sees the snapshot's rows and can do nothing but read.
  *
@@ -148,14 +175,14 @@ function endedSession({ label }: Endpoint): Failure {
  */
 export async function joinSnapshot(
   source: Endpoint,
-  snapshotId: string,
-  encoding: string,
+  { snapshotId, encoding, locks }: Joining,
 ): Promise<pg.Client> {
   const client = await openClient(source, 'read')
   try {
     await client.query(readOnlySession(clientEncoding(encoding)))
     await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY')
     await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(snapshotId)}`)
+    await client.query(locks ?? WAIT_FOR_LOCKS)
     return client
   } catch (error) {
     await client.end().catch(() => {})
