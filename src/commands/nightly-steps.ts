@@ -6,9 +6,17 @@ import type { TextSink } from '../report/reporter.ts'
 
 const PROGRAM = fileURLToPath(new URL('../cli.js', import.meta.url))
 
-/** The nightly order. */
-export const NIGHTLY_STEPS = ['backup', 'verify', 'report', 'prune'] as const
+/** The nightly order. `unproven` tests what earlier nights have not. */
+export const NIGHTLY_STEPS = ['backup', 'verify', 'unproven', 'report', 'prune'] as const
 export type NightlyStepName = (typeof NIGHTLY_STEPS)[number]
+
+const COMMANDS: Readonly<Record<NightlyStepName, readonly string[]>> = {
+  backup: ['backup'],
+  verify: ['verify'],
+  unproven: ['verify', '--all-unproven'],
+  report: ['report'],
+  prune: ['prune'],
+}
 
 /** How each command of the night is run. */
 export interface StepRun {
@@ -25,8 +33,9 @@ export interface StepRun {
 
 /**
  * Runs the commands of a night one after the other, each as a process of its own. Where the backup failed, the latest
- * one is tested all the same: it matters more then. The report is made whatever failed. Backups are removed only in a
- * night in which the backup did not fail and the restore test passed.
+ * one is tested all the same: it matters more then. Once it has passed, so are older ones that were not tested in their
+ * night. The report is made whatever failed. Backups are removed only in a night in which the backup did not fail and the
+ * restore test of the latest passed.
  *
  * @param skip what somebody has asked to leave out
  * @param signal ends the command that runs, which cleans up, and starts no more
@@ -58,17 +67,17 @@ export async function runNight(
 
 /** Why a step has nothing to stand on; undefined: it runs. */
 function whyNot(step: NightlyStepName, steps: readonly NightlyStep[]): string | undefined {
-  if (step !== 'prune') return undefined
+  if (step !== 'prune' && step !== 'unproven') return undefined
   const codeOf = (name: NightlyStepName) => steps.find((each) => each.step === name)?.exitCode
   const [backup = 0, verify] = [codeOf('backup'), codeOf('verify')]
-  if (backup !== 0) return 'the backup failed'
+  if (step === 'prune' && backup !== 0) return 'the backup failed'
   if (verify === undefined) return 'no backup was proven in this run'
   return verify === 0 ? undefined : 'the restore test did not pass'
 }
 
 /** Runs one command; returns its exit code, as a shell tells it where a signal ended it. */
-function runStep(step: string, run: StepRun, signal: AbortSignal): Promise<number> {
-  const child = spawn(process.execPath, [run.program ?? PROGRAM, step, ...run.args], {
+function runStep(step: NightlyStepName, run: StepRun, signal: AbortSignal): Promise<number> {
+  const child = spawn(process.execPath, [run.program ?? PROGRAM, ...COMMANDS[step], ...run.args], {
     cwd: run.cwd,
     env: run.env,
     stdio: ['ignore', 'pipe', 'pipe'],

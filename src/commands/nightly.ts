@@ -17,13 +17,13 @@ const HOUR_MS = 3_600_000
 /** A night is missed when nothing has come for so many times the hours that a backup is expected in. */
 const LATE = 1.5
 
-/** `pgveil nightly`: backup, restore test, report, retention. */
+/** `pgveil nightly`: backup, restore tests, report, retention. */
 export function nightlyCommand(context: Context): CommandModule {
   const { io, signal } = context
   const { config, json, quiet } = OPTIONS
   return {
     command: 'nightly',
-    describe: 'do what is to be done each night: backup, verify, report, prune',
+    describe: 'do what is to be done each night: backup, restore tests, report, prune',
     builder: (yargs) =>
       yargs
         .options({ config, json, quiet })

@@ -13,7 +13,10 @@ const VERIFY_OPTIONS = {
   label: { ...TEXT, description: 'which backup' },
   latest: { ...SWITCH, description: 'the latest backup, which should be from tonight (default)' },
   'all-unproven': { ...SWITCH, description: 'every backup without a verdict' },
-  name: { ...TEXT, description: 'of which database, where the store holds several' },
+  name: {
+    ...TEXT,
+    description: 'of which chain, where the store holds several (default: backup.name)',
+  },
   server: { ...TEXT, description: 'server to restore on (URL; default: one is started)' },
   bin: { ...TEXT, description: 'directory with initdb and postgres (default: searched for)' },
   rules: { ...TEXT, description: 'verification.yaml: assertions, commands, limits (path)' },
@@ -66,6 +69,10 @@ async function verify(args: Args, context: Context): Promise<void> {
   ])
   context.cleaning('removing what was restored')
   const { operations, store, backup, jobs, production } = settings
+  const label = args['label'] as string | undefined
+  // Where a label says which, nothing else has to.
+  const name =
+    (args['name'] as string | undefined) ?? (label === undefined ? backup.name : undefined)
   const isOpening = ['key', 'half', 'gpg'].some((name) => args[name] !== undefined)
   const path = (name: string) =>
     args[name] === undefined ? {} : { [name]: resolve(io.cwd, args[name] as string) }
@@ -76,6 +83,7 @@ async function verify(args: Args, context: Context): Promise<void> {
       production,
       tool,
       env: io.env,
+      hidden: settings.variables,
       state: operations.state,
       ...(operations.erasure && { erasure: operations.erasure }),
       everyHours: operations.report.everyHours,
@@ -86,8 +94,8 @@ async function verify(args: Args, context: Context): Promise<void> {
         ...path('rules'),
         ...(args['server'] !== undefined && { server: args['server'] as string }),
       },
-      ...(args['label'] !== undefined && { label: args['label'] as string }),
-      ...(args['name'] !== undefined && { name: args['name'] as string }),
+      ...(label !== undefined && { label }),
+      ...(name !== undefined && { name }),
       ...(isOpening && { opening: await openingOf(args, io) }),
       allUnproven: args['allUnproven'] === true,
       keepEnvelope: args['keepEnvelope'] === true,

@@ -50,6 +50,8 @@ export interface Settings {
   backup?: BackupSettings
   /** What happens after a backup: defaults where nothing is said. */
   operations: OperationsSettings
+  /** Names of the environment variables that pgveil.yaml reads: passwords and passphrases, most of them. */
+  variables: string[]
   warnings: { code: string; message: string }[]
 }
 
@@ -100,6 +102,7 @@ export async function loadConfig<N extends Needed>(
     ...layer,
     // A guard: no layer can take away what another one protects.
     production: [...(file.layer.production ?? []), ...(fromEnv.production ?? [])],
+    variables: [...file.variables],
     warnings: [...file.warnings],
   }
   if ([flags.source, flags.target].some((url) => url !== undefined && hasPassword(url)))

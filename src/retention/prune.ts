@@ -36,8 +36,8 @@ const HOUR_MS = 60 * 60 * 1000
  * ended. A crash at any moment leaves nothing that counts as a backup and is not whole.
  *
  * @returns the event `prune`, which was emitted: the decision for each backup, and what became of it
- * @throws Failure `refused` after the event was emitted, where a lock kept everything that should have gone; `key`,
- *   `config` where nothing can be signed; `store`; the reason of `signal`
+ * @throws Failure `refused` after the event was emitted, where a lock kept everything that should have gone, and before,
+ *   where it cannot be told what was proven; `key`, `config` where nothing can be signed; `store`; the reason of `signal`
  */
 export async function pruneBackups(
   options: PruneOptions,
@@ -101,6 +101,7 @@ async function toCandidates(
   const byLabel = new Map(backups.map((backup) => [backup.label, backup]))
   const verifiers = await readReferences(verify.signer, 'sign')
   const candidates: Candidate[] = []
+  const doubts: string[] = []
   for (const [label, { files }] of found) {
     if (!files.has('manifest.json')) continue
     const backup = byLabel.get(label)
@@ -109,10 +110,12 @@ async function toCandidates(
       label,
       name: label.slice(label.indexOf('Z-') + 2),
       time: backup ? new Date(backup.manifest.source.time) : labelTime(label),
-      proven: backup !== undefined && (await isProven(store, backup, verifiers, emit)),
+      proven: backup !== undefined && (await isProven(store, backup, verifiers, doubts)),
       ...(damaged !== undefined && { damaged }),
     })
   }
+  for (const message of doubts) emit(warning('verdict-not-believed', message))
+  if (doubts.length > 0 && !candidates.some(({ proven }) => proven)) throw noneBelieved(verifiers)
   return candidates
 }
 
@@ -136,11 +139,21 @@ async function isProven(
   store: Store,
   backup: Backup,
   verifiers: readonly PublicKeyFile[],
-  emit: Emit,
+  doubts: string[],
 ): Promise<boolean> {
-  const { verdict, doubts } = await readTested(store, backup, verifiers)
-  for (const message of doubts) emit(warning('verdict-not-believed', message))
-  return verdict?.outcome === 'pass'
+  const tested = await readTested(store, backup, verifiers)
+  doubts.push(...tested.doubts)
+  return tested.verdict?.outcome === 'pass'
+}
+
+/** The last that was proven could be any of them. */
+function noneBelieved(verifiers: readonly PublicKeyFile[]): Failure {
+  return new Failure('refused', 'there are verdicts on restore tests, and none that is believed', {
+    hint:
+      verifiers.length === 0
+        ? 'nothing was removed: name the key that signs verdicts as verify.signer'
+        : 'nothing was removed: is the key that signed them among verify.signer?',
+  })
 }
 
 /** The store is asked for locks of those alone that nothing else keeps: it is one question for each. */

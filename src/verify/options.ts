@@ -20,6 +20,8 @@ export interface VerifyOptions {
   jobs: number
   /** Where passphrases and programs are found, and what commands inherit. */
   env: NodeJS.ProcessEnv
+  /** Names of variables in it that commands do not inherit, beside those of passphrases that are named here. */
+  hidden?: readonly string[]
   /** Like `pgveil 1.2.3`, for the verdict. */
   tool: string
   /** Which backup; undefined: the latest, or with `allUnproven` each that the verifier can still open. */

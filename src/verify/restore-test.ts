@@ -62,6 +62,8 @@ class RestoreTest {
   readonly #restored: Restored
   readonly #started = new Date()
   #backup: Backup | undefined
+  /** The last proven backup of its chain, where the user's checks ask for it. */
+  #proven: Verdict | undefined
   #outputs: CommandOutput[] = []
   #measured: Record<string, number> = {}
   #recoverySeconds: number | null = null
@@ -86,6 +88,7 @@ class RestoreTest {
         ...this.#request.options,
         ...this.#request,
       })
+      if (this.#backup) this.#proven = await this.#findProven(this.#backup)
     })
     if (this.#backup) await this.#testFound(this.#backup)
     await this.#restored.close()
@@ -112,12 +115,18 @@ class RestoreTest {
     await this.#step('objects', (record) => this.#readObjects(record, backup, isRestored))
   }
 
+  /** Of the chain, before this one. The store is asked before anything is restored: it may be that it does not answer. */
+  async #findProven({ manifest }: Backup): Promise<Verdict | undefined> {
+    const { rules, store, labels, label, believed } = this.#request
+    if (!rules) return undefined
+    return lastProven(store, labels, { chain: manifest.name, before: label }, believed)
+  }
+
   /** The user's own checks. */
   async #askUser(backup: Backup): Promise<void> {
-    const { rules, options, store, labels, label, believed } = this.#request
+    const { rules, options, label } = this.#request
     if (!rules) return
-    const chain = { chain: backup.manifest.name, before: label }
-    const proven = await this.#run.during(lastProven(store, labels, chain, believed))
+    const proven = this.#proven
     const { endpoint, url } = this.#restored
     const { assertions, commands, directory, limits } = rules
     await this.#step('assertions', async (record) => {
@@ -240,8 +249,7 @@ function freeTime(time: Date, files: Files): string {
 }
 
 /** Names of environment variables that are not for commands. */
-function secretNames({ verify, erasure }: VerifyOptions): string[] {
-  return [verify.keyPassphrase, verify.signingPassphrase, erasure?.secret].flatMap((secret) =>
-    secret && 'env' in secret ? [secret.env] : [],
-  )
+function secretNames({ verify, erasure, hidden = [] }: VerifyOptions): string[] {
+  const own = [verify.keyPassphrase, verify.signingPassphrase, erasure?.secret]
+  return [...hidden, ...own.flatMap((secret) => (secret && 'env' in secret ? [secret.env] : []))]
 }

@@ -24,7 +24,7 @@ export type { VerifyOptions } from './options.ts'
  *
  * @returns the verdicts, each a pass
  * @throws Failure `verdict` after all of them were emitted, where one is not a pass; `usage`, `config`, `key`,
- *   `refused`, `store` where no test could begin
+ *   `refused`, `store` where a test could not begin, or its verdict not be stored. Other backups are tested all the same
  */
 export async function runVerify(
   options: VerifyOptions,
@@ -42,20 +42,35 @@ export async function runVerify(
     const labels = await scanStore(store)
     const chosen = await chooseLabels(store, labels, believed, options, emit)
     const verdicts: Verdict[] = []
+    const troubles: { label: string; failure: Failure }[] = []
     for (const label of chosen) {
       signal.throwIfAborted()
       const request = { options, opening, rules, believed, store, labels, label }
-      const { verdict, ...event } =
-        (await earlierVerdict(request)) ?? (await testAndRecord(request, signing, emit, signal))
-      const told = tonights(options) ? withLateness(verdict, options.everyHours) : verdict
-      emit({ event: 'verdict', verdict: told, ...event })
-      verdicts.push(told)
+      try {
+        const { trouble, verdict, ...event } =
+          (await earlierVerdict(request)) ?? (await testAndRecord(request, signing, emit, signal))
+        const told = tonights(options) ? withLateness(verdict, options.everyHours) : verdict
+        emit({ event: 'verdict', verdict: told, ...event })
+        verdicts.push(told)
+        // It counts for those that come after it.
+        const { stored } = event
+        if (stored) labels.set(label, withObject(labels.get(label), stored.slice(label.length + 1)))
+        if (trouble) troubles.push({ label, failure: trouble })
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof Failure)) throw error
+        troubles.push({ label, failure: error })
+      }
     }
-    raiseFirst(verdicts)
+    raise(verdicts, troubles, emit)
     return verdicts
   } finally {
     await store.close()
   }
+}
+
+function withObject(files: Files | undefined, name: string): Files {
+  return new Map(files).set(name, 0)
 }
 
 /** The latest backup is meant, which should be from tonight. */
@@ -63,7 +78,10 @@ function tonights({ label, allUnproven }: VerifyOptions): boolean {
   return label === undefined && !allUnproven
 }
 
-type Told = Omit<VerdictEvent, 'event'>
+type Told = Omit<VerdictEvent, 'event'> & {
+  /** Why the verdict is not, or not as a whole, where it belongs. */
+  trouble?: Failure
+}
 
 async function testAndRecord(
   request: TestRequest,
@@ -73,14 +91,20 @@ async function testAndRecord(
 ): Promise<Told> {
   const { options, store } = request
   const { verdict, outputs } = await testBackup(request, emit, signal)
-  const recorded = await recordVerdict({
-    verdict,
-    outputs,
-    signing,
-    store: options.record ? store : undefined,
-    logs: join(options.state, 'verify'),
-  })
-  return { verdict, ...recorded }
+  try {
+    const recorded = await recordVerdict({
+      verdict,
+      outputs,
+      signing,
+      store: options.record ? store : undefined,
+      logs: join(options.state, 'verify'),
+    })
+    return { verdict, ...recorded }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    // It may be a bad one: it is told all the same.
+    return { verdict, trouble: error }
+  }
 }
 
 /** The verdict in force, where the backup cannot be opened for another. */
@@ -109,16 +133,31 @@ function withLateness(verdict: Verdict, everyHours: number): Verdict {
   return { ...verdict, outcome: 'fail', steps }
 }
 
-function raiseFirst(verdicts: readonly Verdict[]): void {
+/** Throws what weighs most; the rest is told. */
+function raise(
+  verdicts: readonly Verdict[],
+  troubles: readonly { label: string; failure: Failure }[],
+  emit: Emit,
+): void {
+  const verdict = verdictFailure(verdicts)
+  const thrown = verdict ?? troubles[0]?.failure
+  for (const { label, failure } of troubles) {
+    if (failure === thrown) continue
+    emit({ event: 'warning', code: 'verify-trouble', message: `${label}: ${failure.message}` })
+  }
+  if (thrown) throw thrown
+}
+
+function verdictFailure(verdicts: readonly Verdict[]): Failure | undefined {
   const failed = verdicts.filter(({ outcome }) => outcome !== 'pass')
   const worst = failed.find(({ outcome }) => outcome === 'fail') ?? failed[0]
-  if (!worst) return
+  if (!worst) return undefined
   const findings = worst.steps.flatMap((step) => step.findings)
   const reason =
     findings.find(({ severity }) => severity === 'failure') ??
     findings.find(({ severity }) => severity === 'incomplete')
   const what = worst.outcome === 'fail' ? 'failed' : 'is incomplete'
-  throw new Failure(
+  return new Failure(
     'verdict',
     `the restore test of ${worst.label} ${what}: ${reason?.message ?? ''}`,
     {

@@ -45,9 +45,12 @@ export async function readVerdicts(
   return found
 }
 
-/** The verdict in force: the last; undefined: none. */
+/**
+ * The verdict in force: the last that says something; undefined: none. A test that could not find out takes nothing back
+ * of what another one did.
+ */
 export function lastVerdict({ verdicts }: Verdicts): Verdict | undefined {
-  return verdicts.at(-1)
+  return verdicts.findLast(({ outcome }) => outcome !== 'incomplete') ?? verdicts.at(-1)
 }
 
 /**

@@ -226,7 +226,7 @@ interface Pruned {
 async function runPrune(
   store: StoreSettings,
   retention: Partial<typeof NOTHING> = {},
-  { dryRun = false, at = NOW } = {},
+  { dryRun = false, at = NOW, believesVerdicts = true } = {},
 ): Promise<Pruned> {
   const events: Event[] = []
   const references = [{ file: keys.signer.publicKey }]
@@ -241,7 +241,7 @@ async function runPrune(
       level: 1,
     },
     retention: { ...NOTHING, ...retention },
-    verify: { signer: references },
+    verify: { signer: believesVerdicts ? references : [] },
     env: process.env,
     dryRun,
     at,
@@ -319,6 +319,16 @@ describe.each([
     expect((await runList(at)).problems).toEqual([])
     const left = await opened(at, names)
     expect(left.filter((name) => name.startsWith('pruned/'))).toHaveLength(2)
+  })
+
+  test('removes nothing where there are verdicts and none is believed', async () => {
+    const at = settings()
+    await opened(at, (store) => putNights(store, 3, [1]))
+    const before = await opened(at, names)
+    const { failure, warnings } = await runPrune(at, {}, { believesVerdicts: false })
+    expect(failure).toMatchObject({ kind: 'refused', hint: expect.stringMatching('verify.signer') })
+    expect(warnings).toEqual(['verdict-not-believed'])
+    expect(await opened(at, names)).toEqual(before)
   })
 
   test('nobody can hide a deletion behind it', async () => {

@@ -1,8 +1,9 @@
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import type { Failure } from '../../src/errors.ts'
 import type { Event } from '../../src/report/events.ts'
 import type { VerifyOptions } from '../../src/verify/run.ts'
 import type { Verdict } from '../../src/verify/verdict.ts'
@@ -18,6 +19,7 @@ import { makeVerifyTrial, verifyOptions, type VerifyTrial } from '../fixtures/ve
 /** The built ones: workers are files of their own. */
 const RUN = '../../dist/verify/run.js'
 const KEYS = '../../dist/backup/keys.js'
+const ERRORS = '../../dist/errors.js'
 const PIECE = 256 * 1024
 
 let source: Server
@@ -66,6 +68,20 @@ afterAll(async () => {
   await scratch?.stop()
   rmSync(directory, { recursive: true, force: true })
 })
+
+/** Restore tests of what is in a store, with all that was said. */
+async function runAll(changes: Partial<VerifyOptions>) {
+  const events: Event[] = []
+  let failure: Failure | undefined
+  const { signal } = new AbortController()
+  const options = { ...defaults, ...changes }
+  await runVerify(options, (event) => events.push(event), signal).catch((error: Failure) => {
+    failure = error
+  })
+  const verdicts = events.flatMap((event) => (event.event === 'verdict' ? [event.verdict] : []))
+  const warnings = events.flatMap((each) => (each.event === 'warning' ? [each] : []))
+  return { failure, verdicts, warnings }
+}
 
 /** The verdict on a backup whose restored database was damaged by `statements`. */
 async function verdictAfter(
@@ -183,6 +199,21 @@ describe('persons who were erased since', () => {
     expect(logOf(verdict, 'health')).not.toMatch(absent)
   })
 
+  test('where nothing says what becomes of those who refer to them, it is incomplete', async () => {
+    const verdict = await verdictAfter(
+      [
+        'CREATE TABLE public.visit (person int REFERENCES public.person)',
+        'INSERT INTO public.visit VALUES (3)',
+      ],
+      settings(),
+    )
+    expect(findings(verdict).at(-1)).toMatch(
+      /rows of public\.visit refer to erased ones by the constraint visit_person_fkey.* – write erasure: /,
+    )
+    const health = verdict.steps.find(({ step }) => step === 'health')
+    expect(health?.outcome).toBe('incomplete')
+  })
+
   test('without the ledger’s secret it is incomplete, and says so', async () => {
     const { erasure: _, ...without } = { ...defaults, ...settings() }
     const events: Event[] = []
@@ -193,4 +224,89 @@ describe('persons who were erased since', () => {
     expect(found.verdict.outcome).toBe('incomplete')
     expect(findings(found.verdict).join('\n')).toMatch(/erasure/)
   })
+})
+
+describe('several at once', () => {
+  let two: string
+  let labels: string[]
+
+  beforeAll(async () => {
+    two = join(directory, 'two')
+    cpSync(trial.store, two, { recursive: true })
+    await runBackup({ config: trial.config, args: ['--store', two] }).then(labelOf)
+    labels = readdirSync(two).toSorted()
+  })
+
+  /** A store to itself, and all of it to be tested. */
+  function all(): Partial<VerifyOptions> & { store: { kind: 'directory'; path: string } } {
+    const path = mkdtempSync(join(directory, 'store-'))
+    cpSync(two, path, { recursive: true })
+    return { store: { kind: 'directory', path }, allUnproven: true, record: true }
+  }
+
+  test('one is refused, another fails: both are told, and what is worse is thrown', async () => {
+    const { Failure: BuiltFailure } = (await import(ERRORS)) as typeof import('../../src/errors.ts')
+    let tests = 0
+    const beforeChecks = async (url: string) => {
+      if (++tests === 1) throw new BuiltFailure('refused', 'this one is not to be tested')
+      await execute(url, 'DELETE FROM person WHERE id = 1')
+    }
+    const { failure, verdicts, warnings } = await runAll({ ...all(), beforeChecks })
+    expect(verdicts.map(({ label, outcome }) => [label, outcome])).toEqual([[labels[1], 'fail']])
+    expect(failure?.kind).toBe('verdict')
+    expect(warnings).toMatchObject([
+      { code: 'verify-trouble', message: `${labels[0]}: this one is not to be tested` },
+    ])
+  })
+
+  test('what the first has proven, the next is compared with', async () => {
+    const rules = join(directory, 'within.yaml')
+    const within = { percent: 1, of: 'lastProven' }
+    const sql = 'SELECT count(*) FROM person'
+    writeFileSync(rules, JSON.stringify({ assertions: [{ name: 'persons', sql, within }] }))
+    const verify = { ...defaults.verify, rules }
+    const { failure, verdicts } = await runAll({ ...all(), verify })
+    expect(failure).toBeUndefined()
+    expect(verdicts.map(findings)).toEqual([[expect.stringMatching(/^persons: not compared/)], []])
+  })
+
+  test('a verdict that cannot be stored is told all the same', async () => {
+    const [, label = ''] = labels
+    const blocked = () => {
+      const { store } = all()
+      writeFileSync(join(store.path, label, 'verdicts'), '')
+      return { store, record: true }
+    }
+    const good = await runAll(blocked())
+    expect(good.verdicts).toMatchObject([{ label, outcome: 'pass' }])
+    expect(good.failure?.kind).toBe('store')
+    const beforeChecks = (url: string) => execute(url, 'DELETE FROM person WHERE id = 1')
+    const failed = await runAll({ ...blocked(), beforeChecks })
+    expect(failed.verdicts).toMatchObject([{ label, outcome: 'fail' }])
+    expect(failed.failure?.kind).toBe('verdict')
+    expect(failed.warnings).toMatchObject([{ code: 'verify-trouble' }])
+  })
+})
+
+test('what is gone beside a view that cannot be filled is found', async () => {
+  const views = await createDatabase(source, 'views')
+  await execute(
+    views,
+    'CREATE TABLE t AS SELECT generate_series(1, 3) AS x',
+    'CREATE INDEX by_x ON t (x)',
+    'CREATE MATERIALIZED VIEW closed AS SELECT x FROM t',
+    'CREATE ROLE poor',
+    'ALTER MATERIALIZED VIEW closed OWNER TO poor',
+  )
+  const store = join(directory, 'views')
+  mkdirSync(store, { mode: 0o700 })
+  const args = ['--source', views, '--store', store]
+  labelOf(await runBackup({ config: trial.config, args }))
+  const settings = { store: { kind: 'directory', path: store } } as Partial<VerifyOptions>
+  const whole = await verdictAfter([], settings)
+  expect(whole.outcome).toBe('pass')
+  expect(findings(whole)).toContainEqual(expect.stringMatching(/^definitions were not compared/))
+  const less = await verdictAfter(['DROP INDEX by_x'], settings)
+  expect(less.outcome).toBe('fail')
+  expect(findings(less)).toContainEqual('index by_x of public.t is missing')
 })

@@ -42,6 +42,7 @@ describe('layers', () => {
       keepPrevious: false,
       pgDump: 'wasm',
       allowSameServer: false,
+      variables: [],
       warnings: [],
     })
   })

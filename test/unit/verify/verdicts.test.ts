@@ -92,6 +92,19 @@ test('the last verdict counts', async () => {
   expect(lastVerdict(found)?.outcome).toBe('pass')
 })
 
+test('one that could not find out takes nothing back of what another did', async () => {
+  const said = (...outcomes: Verdict['outcome'][]) =>
+    lastVerdict({
+      verdicts: outcomes.map((outcome, i) => verdict('a', `2026-11-20T0${i}:00:00.000Z`, outcome)),
+      problems: [],
+    })?.outcome
+  expect(said('pass', 'incomplete')).toBe('pass')
+  expect(said('fail', 'incomplete', 'incomplete')).toBe('fail')
+  expect(said('incomplete', 'pass')).toBe('pass')
+  expect(said('pass', 'fail')).toBe('fail')
+  expect(said('incomplete', 'incomplete')).toBe('incomplete')
+})
+
 test('of somebody else, of another backup, of another manifest, none counts, and each is named', async () => {
   const label = '20261121T020000Z-crm'
   await put(label, verdict(label, '2026-11-21T03:00:00.000Z', 'pass'), other)
