@@ -107,6 +107,28 @@ function onlyOne(armored: Buffer, name: string): Buffer {
 }
 
 /**
+ * {@link openBackup}, where others may be at work: what looks damaged by a list of names that was made a while ago is looked
+ * at once more.
+ *
+ * @returns undefined where retention has removed it meanwhile
+ */
+async function openCurrent(
+  store: Store,
+  label: string,
+  files: Files,
+  signers: readonly PublicKeyFile[],
+): Promise<Backup | undefined> {
+  try {
+    return await openBackup(store, label, files, signers)
+  } catch (error) {
+    if (!(error instanceof Failure) || error.kind !== 'integrity') throw error
+    if (!files.has('manifest.json')) throw error
+    const now = (await scanStore(store, label)).get(label)
+    return now?.has('manifest.json') ? openBackup(store, label, now, signers) : undefined
+  }
+}
+
+/**
  * Opens every label that has a manifest. What is damaged comes with what is wrong; and what retention has removed from
  * these chains.
  */
@@ -120,7 +142,8 @@ export async function openBackups(
   for (const [label, files] of labels) {
     if (!files.has('manifest.json')) continue
     try {
-      backups.push(await openBackup(store, label, files, signers))
+      const backup = await openCurrent(store, label, files, signers)
+      if (backup) backups.push(backup)
     } catch (error) {
       if (!(error instanceof Failure) || error.kind !== 'integrity') throw error
       damaged.set(label, error)
@@ -255,7 +278,8 @@ export async function findBackup(
         hint: 'pgveil list shows what is there',
       })
     }
-    const backup = await openBackup(store, label, files, signers)
+    const backup = await openCurrent(store, label, files, signers)
+    if (!backup) throw new Failure('usage', `${store.label} does not hold ${label} any more`)
     await checkNeighbours(store, labels, backup, signers)
     return backup
   }

@@ -24,7 +24,8 @@ export function chainName(database: string): string {
 
 /**
  * Newest backups of a chain that a new one looks at; each takes the store some requests. A run that took longer than
- * those after it is older than what it follows.
+ * those after it is older than what it follows. Where a clock was ahead, so that some are newer than the new one, all are
+ * looked at.
  */
 const LOOKED_AT = 3
 
@@ -38,16 +39,17 @@ export function chainOf(found: ReadonlyMap<string, Files>, name: string): Map<st
 }
 
 /**
- * The backup that the next one follows: the last of the newest, which is looked at together with the one before. A chain
+ * The backup that the one of `label` follows: the last of the newest, which is looked at together with the one before. A chain
  * that is damaged there is not added to; `list` looks at all of it.
  */
 export async function findPrevious(
   store: Store,
   chain: ReadonlyMap<string, Files>,
-  { signers }: SealingKeys,
-  name: string,
+  { keys: { signers }, name, label }: Pick<Known, 'keys' | 'name' | 'label'>,
 ): Promise<Backup | undefined> {
-  const newest = new Map([...chain].toSorted(([a], [b]) => (a < b ? 1 : -1)).slice(0, LOOKED_AT))
+  const sorted = [...chain].toSorted(([a], [b]) => (a < b ? 1 : -1))
+  const isAhead = sorted.some(([each]) => each > label)
+  const newest = new Map(isAhead ? sorted : sorted.slice(0, LOOKED_AT))
   const { backups, damaged, pruned } = await openBackups(store, newest, signers)
   const last = lastOf(backups, name)
   const before = last?.manifest.previous?.label ?? ''
@@ -71,6 +73,8 @@ export interface Known {
   store: Store
   keys: SealingKeys
   name: string
+  /** Of the backup that it makes. */
+  label: string
   /** Labels of the chain as the run found it. */
   chain: ReadonlySet<string>
   previous: Backup | undefined
@@ -80,15 +84,10 @@ export interface Known {
  * The end of the chain now: the lock keeps no run away that reads a standby of the same server, and two backups that
  * follow the same one would break the chain.
  */
-export async function lookAgain({
-  store,
-  keys,
-  name,
-  chain,
-  previous,
-}: Known): Promise<Backup | undefined> {
+export async function lookAgain(known: Known): Promise<Backup | undefined> {
+  const { store, name, chain, previous } = known
   const now = chainOf(await scanStore(store), name)
   return [...now.keys()].every((label) => chain.has(label))
     ? previous
-    : findPrevious(store, now, keys, name)
+    : findPrevious(store, now, known)
 }

@@ -2,6 +2,9 @@ import { Failure } from '../errors.ts'
 import { serverFailure, type Endpoint } from '../postgres/connect.ts'
 import type { Store } from '../store/store.ts'
 
+/** Later than any clock: the store's may be ahead of this machine's. */
+const WHENEVER = new Date(8_640_000_000_000_000)
+
 /** A run that has stored something. */
 export interface Unfinished {
   source: Endpoint
@@ -28,7 +31,7 @@ export async function removeLeftovers(
       if (names.includes(`${label}/manifest.json`))
         return leaving(`the backup ${label}, which is whole in spite of this`)
       await store.delete(names)
-      await store.stranded(new Date(), { remove: true, under: label })
+      await store.stranded(WHENEVER, { remove: true, under: label })
     } finally {
       await store.close()
     }

@@ -39,6 +39,11 @@ export async function listBackups(
     const labels = await scanStore(store)
     const { backups, damaged, pruned } = await openBackups(store, labels, options.signers)
     for (const message of pruned.doubts) emit({ event: 'warning', code: 'pruned-list', message })
+    for (const [label, files] of labels) {
+      if (files.has('manifest.json') || !files.has('manifest.json.asc')) continue
+      const message = `${label} has the signature of a manifest and no manifest: a run ended at its very last step, or the manifest was taken away`
+      emit({ event: 'warning', code: 'manifest-missing', message })
+    }
     const problems = new Map<string, string[]>()
     const add = (label: string, message: string) =>
       problems.set(label, [...(problems.get(label) ?? []), message])

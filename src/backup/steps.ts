@@ -48,7 +48,6 @@ export interface Prepared extends Known {
   tables: TableBackup[]
   /** For cleaning up: it outlives the run's end. */
   reopen: () => Promise<Store>
-  label: string
   /** What lies under the label is this run's. */
   claimed: boolean
 }
@@ -79,9 +78,9 @@ export async function prepare(options: BackupOptions, run: Run): Promise<Prepare
     const facts = await readSnapshotFacts(snapshot.client)
     const found = await scanStore(store)
     const chain = chainOf(found, name)
-    const previous = await findPrevious(store, chain, keys, name)
-    warnOfOtherServer(snapshot, previous, run)
     const label = `${facts.time.replace(/[-:]/g, '')}-${name}`
+    const previous = await findPrevious(store, chain, { keys, name, label })
+    warnOfOtherServer(snapshot, previous, run)
     if (found.has(label)) throw labelTaken(label)
     const tables = planTables(read.catalog, read.hashed, jobs)
     run.emit({

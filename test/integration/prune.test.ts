@@ -12,7 +12,10 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { chainProblems, openBackups, scanStore } from '../../src/backup/backups.ts'
+import { chainOf, findPrevious } from '../../src/backup/chain.ts'
 import { writeEnvelopes } from '../../src/backup/envelopes.ts'
+import type { SealingKeys } from '../../src/backup/keys.ts'
 import { listBackups } from '../../src/backup/list.ts'
 import { FORMAT, writeManifest, type Manifest } from '../../src/backup/manifest.ts'
 import type { StoreSettings } from '../../src/config/store.ts'
@@ -292,6 +295,49 @@ const names = async (store: Store) => {
   for await (const { name } of store.list('')) found.push(name)
   return found
 }
+
+test('the next backup follows the last, though clocks were ahead when others were made', async () => {
+  await opened(directory(), async (store) => {
+    const signers = await readPublicKeys('signer', readFileSync(keys.signer.publicKey), {
+      use: 'sign',
+    })
+    const made = [await put(store, NOW - DAY, undefined)]
+    for (const day of [5, 6, 7]) made.push(await put(store, NOW + day * DAY, made.at(-1)))
+    // The clock is right again: these are older than what they follow.
+    for (const hour of [0, 1, 2]) {
+      const time = NOW + (hour * DAY) / 24
+      const label = `${new Date(time).toISOString().replace(/[-:]|\.000/g, '')}-crm`
+      const chain = chainOf(await scanStore(store), 'crm')
+      const known = { keys: { signers } as SealingKeys, name: 'crm', label }
+      const previous = await findPrevious(store, chain, known)
+      expect(previous?.label).toBe(made.at(-1)!.label)
+      made.push(await put(store, time, made.at(-1)))
+    }
+    const { backups } = await openBackups(store, await scanStore(store), signers)
+    expect(chainProblems(backups)).toEqual([])
+  })
+})
+
+test('what others remove while a store is looked at is not damaged', async () => {
+  await opened(directory(), async (store) => {
+    const signers = await readPublicKeys('signer', readFileSync(keys.signer.publicKey), {
+      use: 'sign',
+    })
+    const [gone, stays] = await putNights(store, 2)
+    const seen = await scanStore(store)
+    const before = new Map(seen).set(
+      stays!.label,
+      new Map(seen.get(stays!.label)).set('envelopes/verifier.asc', 10),
+    )
+    await store.delete((await names(store)).filter((name) => name.startsWith(gone!.label)))
+    const { backups, damaged } = await openBackups(store, before, signers)
+    expect([...damaged.keys()]).toEqual([])
+    expect(backups.map(({ label }) => label)).toEqual([stays!.label])
+    await store.delete([`${stays!.label}/tables/1.1.0.pgp`])
+    const now = await openBackups(store, await scanStore(store), signers)
+    expect(now.damaged.get(stays!.label)?.message).toMatch('tables/1.1.0.pgp is missing')
+  })
+})
 
 describe.each([
   ['a directory', () => directory()],

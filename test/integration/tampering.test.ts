@@ -416,6 +416,10 @@ describe('replayed', () => {
     const { events } = await list(store)
     const unfinished = events.find(({ event }) => event === 'backups')?.['unfinished']
     expect(unfinished).toMatchObject([{ label: labels[2] }])
+    const warnings = events.filter(({ event }) => event === 'warning')
+    expect(warnings).toMatchObject([
+      { code: 'manifest-missing', message: expect.stringContaining(labels[2] ?? '') },
+    ])
   })
 
   test('one from the middle taken away: the next one shows it', async () => {
