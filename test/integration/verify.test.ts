@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
 import type { Verdict } from '../../src/verify/verdict.ts'
 import {
@@ -233,6 +234,44 @@ limits: { recoverySeconds: 600, ageHours: 1 }
       writeFileSync(name, text)
     }
   })
+})
+
+test('a backup of a database that was written to all the time passes', async () => {
+  const busy = await createDatabase(source, 'busy')
+  await execute(
+    busy,
+    'CREATE TABLE entry (id bigserial PRIMARY KEY, amount int, note text)',
+    `INSERT INTO entry (amount, note) SELECT i, repeat('n', 200) FROM generate_series(1, 30000) i`,
+    'CREATE TABLE total (sum bigint)',
+    'INSERT INTO total SELECT sum(amount) FROM entry',
+  )
+  let going = true
+  let writes = 0
+  const writer = async (sql: (i: number) => string) => {
+    const client = new pg.Client(busy)
+    await client.connect()
+    for (; going; writes++) await client.query(sql(writes))
+    await client.end()
+  }
+  const writers = [
+    writer((i) => `INSERT INTO entry (amount) VALUES (${i}); UPDATE total SET sum = sum + ${i}`),
+    writer((i) => `UPDATE entry SET note = 'w${i}' WHERE id = ${1 + (i % 30_000)}`),
+    writer((i) => `CREATE TABLE passing_${i} AS SELECT 1 AS x; COMMENT ON TABLE total IS '${i}'`),
+  ]
+  const trial = await makeVerifyTrial(join(directory, 'busy'), { source: busy })
+  const before = writes
+  const backup = await runBackup({ config: trial.config })
+  const during = writes - before
+  going = false
+  await Promise.all(writers)
+  labelOf(backup)
+  expect(during).toBeGreaterThan(100)
+  const rules = join(directory, 'busy', 'verification.yaml')
+  const sql = 'SELECT (SELECT sum(amount) FROM entry) - (SELECT sum FROM total)'
+  writeFileSync(rules, JSON.stringify({ assertions: [{ name: 'sum', sql, equals: 0 }] }))
+  const run = await verify(trial, ['--rules', rules])
+  expect({ code: run.code, stderr: run.stderr }).toEqual({ code: 0, stderr: '' })
+  expect(verdictOf(run).outcome).toBe('pass')
 })
 
 describe('what is left', () => {
