@@ -54,6 +54,8 @@ export interface ReportSettings {
   metrics?: string
   /** Hours in which a backup is expected. */
   everyHours: number
+  /** Days in which custodians of each side are to show that their keys open a backup; 0: never. */
+  drillDays: number
 }
 
 /** How persons who were erased stay so. */
@@ -117,6 +119,7 @@ const REPORT = z.strictObject({
     .optional(),
   metrics: TEXT.optional(),
   everyHours: z.number().positive('expected a number of hours').optional(),
+  drillDays: COUNT.optional(),
 })
 
 const ERASURE = z.strictObject({
@@ -232,6 +235,7 @@ function reportSettings(
     ...(ping !== undefined && { ping }),
     ...(raw.metrics !== undefined && { metrics: resolve(base, raw.metrics) }),
     everyHours: raw.everyHours ?? 24,
+    drillDays: raw.drillDays ?? 100,
   }
 }
 

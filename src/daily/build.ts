@@ -18,7 +18,17 @@ import { lookIntoStore, type Look } from './look.ts'
 import { plural } from '../report/numbers.ts'
 import type { Limits } from '../verify/rules.ts'
 import { labelName, moment } from './words.ts'
-import { ageOf, envelopesOf, latestOf, lossOf, pastOf, provenOf, rowsOf, testOf } from './shown.ts'
+import {
+  ageOf,
+  drillsOf,
+  envelopesOf,
+  latestOf,
+  lossOf,
+  pastOf,
+  provenOf,
+  rowsOf,
+  testOf,
+} from './shown.ts'
 
 const HOUR = 3600
 
@@ -107,6 +117,8 @@ function shownOf(
     unfinished: look.unfinished,
     stranded: look.stranded,
     verifierEnvelopes: envelopesOf(backups),
+    drills: drillsOf(backups, look.drills),
+    drillDays: operations.report.drillDays,
     lock: store.kind === 's3' && store.lock !== undefined,
     lockedUntil: look.lockedUntil?.toISOString() ?? null,
   }

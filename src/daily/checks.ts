@@ -36,6 +36,7 @@ export function checksOf(facts: Judgeable): Judged[] {
   if (lock && latest) checks.push(check('lock', 'Object Lock', 'locked', lockCheck(facts)))
   checks.push(
     check('envelope', 'Verifier’s envelopes', 'destroyed after the test', envelopeCheck(facts)),
+    ...drillChecks(facts),
     check('leftovers', 'Leftovers', 'none', leftoverCheck(facts)),
   )
   return checks
@@ -80,6 +81,36 @@ function envelopeCheck({ verifierEnvelopes, latest, test }: Judgeable): Finding 
     return good(verifierEnvelopes.length > 0 ? 'one, which waits for its test' : 'none left')
   const more = kept.length > 1 ? ` and ${count(kept.length - 1)} more` : ''
   return attention(plural(kept.length, 'envelope'), `the verifier can still open ${first}${more}`)
+}
+
+function drillChecks(facts: Judgeable): Judged[] {
+  const { drills, drillDays } = facts
+  if (drills.length === 0 || drillDays === 0) return []
+  const expected = `each side within ${plural(drillDays, 'day')}`
+  return [check('drills', 'Drills', expected, drillCheck(facts))]
+}
+
+/** Nobody knows that a key still opens anything, nor its passphrase, unless somebody tries. */
+function drillCheck({
+  drills,
+  drillDays,
+  latest,
+  oldestAge,
+  everyHours,
+  time,
+}: Judgeable): Finding {
+  const most = drillDays * 24 * HOUR
+  // Retention removes the oldest, so its age alone would not tell how long there was time for a drill.
+  const chainAge = Math.max(oldestAge ?? 0, (latest?.sequence ?? 0) * everyHours * HOUR)
+  const sides = drills.map(({ side, time: last }) => {
+    const age = last === null ? undefined : (Date.parse(time) - Date.parse(last)) / 1000
+    const found = age === undefined ? 'never' : age < 24 * HOUR ? 'today' : `${span(age)} ago`
+    return { side, found: `${side} ${found}`, isDue: (age ?? chainAge) > most }
+  })
+  const found = sides.map((each) => each.found).join(', ')
+  const due = sides.filter(({ isDue }) => isDue).map(({ side }) => side)
+  if (due.length === 0) return good(found)
+  return attention(found, `a drill is due for ${due.join(' and ')}: pgveil keys drill`)
 }
 
 function leftoverCheck({ unfinished, stranded, graceHours }: Judgeable): Finding {

@@ -20,6 +20,7 @@ export interface Check {
     | 'keys'
     | 'lock'
     | 'envelope'
+    | 'drills'
     | 'leftovers'
   title: string
   standing: Standing
@@ -154,6 +155,10 @@ export interface DailyReport {
   stranded: string[]
   /** Labels of backups that the verifier can still open. */
   verifierEnvelopes: string[]
+  /** Sides of the latest backup, and when each was last drilled: ISO 8601, UTC; null: no drill is known. */
+  drills: { side: string; time: string | null }[]
+  /** Days in which each is to be; 0: none is expected. */
+  drillDays: number
   /** Whether the store is configured to lock backups, and until when the latest is locked; null: it is not. */
   lock: boolean
   lockedUntil: string | null

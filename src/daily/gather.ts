@@ -6,6 +6,7 @@ import {
   type Backup,
   type Files,
 } from '../backup/backups.ts'
+import { readDrills } from '../backup/drills.ts'
 import { Failure } from '../errors.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -46,6 +47,8 @@ export interface Gathered {
   unfinished: { label: string; objects: number; age: number }[]
   stranded: string[]
   lockedUntil: Date | undefined
+  /** The last drill of each side, in milliseconds. */
+  drills: ReadonlyMap<string, number>
 }
 
 /**
@@ -84,6 +87,7 @@ export async function gather(request: GatherRequest): Promise<Gathered> {
       request.locks && latest
         ? await store.lockedUntil(`${latest.label}/manifest.json`)
         : undefined,
+    drills: name === undefined ? new Map() : await readDrills(store, name),
   }
 }
 

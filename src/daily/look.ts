@@ -51,5 +51,6 @@ function nothing(name: string | undefined): Gathered {
     unfinished: [],
     stranded: [],
     lockedUntil: undefined,
+    drills: new Map(),
   }
 }

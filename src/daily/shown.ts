@@ -117,3 +117,15 @@ export function rowsOf({ manifest }: Backup): number {
 function outcomeOf({ tested }: Found): Outcome | 'open' {
   return tested.verdict?.outcome ?? 'open'
 }
+
+/** Of the sides that open the latest backup. */
+export function drillsOf(
+  backups: Gathered['backups'],
+  last: Gathered['drills'],
+): DailyReport['drills'] {
+  const sides = backups.at(-1)?.backup.manifest.seal.sides ?? []
+  return sides.map(({ name }) => {
+    const at = last.get(name)
+    return { side: name, time: at === undefined ? null : new Date(at).toISOString() }
+  })
+}

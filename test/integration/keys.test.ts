@@ -1,9 +1,13 @@
 import { spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, copyFile, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { readDrills } from '../../src/backup/drills.ts'
+import type { StoreSettings } from '../../src/config/store.ts'
 import { readPrivateKeys, unlockKey } from '../../src/seal/key-ring.ts'
 import { halfDigest, passphraseOf, type Secret } from '../../src/seal/secret.ts'
+import { openStore } from '../../src/store/open.ts'
 import { Bench } from './keys-bench.ts'
 import { GpgHome, gpgVersion } from './seal-gpg.ts'
 
@@ -238,6 +242,29 @@ describe('keys drill', () => {
     expect(both.out).toContain('operations: NO; the envelope is for other keys')
     expect(both.out).toContain('offline: yes')
     expectNoHalf(both.out + both.err, secret)
+  })
+
+  test('sides that pass are noted, the others not', async () => {
+    rmSync(bench.file('store/drills'), { recursive: true, force: true })
+    const began = Math.floor(Date.now() / 1000) * 1000
+    await bench.pgveil('keys', 'drill', ...key('offline'))
+    const store = await openStore({ kind: 'directory', path: bench.file('store') } as StoreSettings)
+    const drills = await readDrills(store, 'crm')
+    expect([...drills.keys()]).toEqual(['offline'])
+    expect(drills.get('offline')).toBeGreaterThanOrEqual(began)
+    expect(drills.get('offline')).toBeLessThanOrEqual(Date.now())
+    expect(await readDrills(store, 'another')).toEqual(new Map())
+    const [file = ''] = readdirSync(bench.file('store/drills'))
+    const noted = JSON.parse(readFileSync(bench.file(`store/drills/${file}`), 'utf8'))
+    expect(noted).toMatchObject({ name: 'crm', label: LABEL, side: 'offline' })
+    expectNoHalf(JSON.stringify(noted), secret)
+    // Where that cannot be, the drill counts all the same, and it is said.
+    rmSync(bench.file('store/drills'), { recursive: true })
+    writeFileSync(bench.file('store/drills'), '')
+    const blocked = await bench.pgveil('keys', 'drill', '--side', 'offline', ...key('offline'))
+    rmSync(bench.file('store/drills'))
+    expect(blocked.code).toBe(0)
+    expect(blocked.out + blocked.err).toMatch(/the drill is not noted in the store/)
   })
 
   test('the key of the restore server is no custodian', async () => {

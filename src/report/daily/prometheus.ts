@@ -117,6 +117,13 @@ function metricsOf(report: DailyReport): Metric[] {
           : [[{ ...chain, role, fingerprint }, Date.parse(expires) / 1000]],
       ),
     },
+    {
+      name: 'pgveil_drill_time_seconds',
+      help: 'Last drill of each side of custodians, in Unix time.',
+      samples: report.drills.flatMap(({ side, time }): Sample[] =>
+        time === null ? [] : [[{ ...chain, side }, Date.parse(time) / 1000]],
+      ),
+    },
     one(
       'verifier_envelopes',
       'Backups that the verifier can still open.',

@@ -59,6 +59,7 @@ test('a good day has nothing to say, and looked at everything', () => {
     'keys',
     'lock',
     'envelope',
+    'drills',
     'leftovers',
   ])
 })
@@ -71,6 +72,7 @@ test('whatever is not good says why, in one sentence', () => {
     keyProblems: ['one key is on both sides'],
     lockedUntil: null,
     verifierEnvelopes: ['20261101T020000Z-crm'],
+    drills: [{ side: 'offline', time: '2026-01-01T00:00:00.000Z' }],
     stranded: ['an upload'],
     recovery: { seconds: 9e4, limit: 1 },
     loss: { seconds: 9e4, limit: 1 },
@@ -264,4 +266,25 @@ test('a broken chain is bad, and counted', () => {
     'bad',
     'the chain is not whole: a is damaged, and 1 more',
   ])
+})
+
+test('drills are due after their days, counted from the first backup where there was none', () => {
+  const drill = (offline: string | null, more: Partial<Judgeable> = {}) =>
+    judge('drills', {
+      drills: [
+        { side: 'operations', time: '2026-11-22T05:00:00.000Z' },
+        { side: 'offline', time: offline },
+      ],
+      ...more,
+    })
+  expect(check('drills', {})?.found).toBe('operations 19 days ago, offline 51 days ago')
+  expect(drill('2026-08-15T07:00:00.000Z')[0]).toBe('good')
+  const due = ['attention', 'a drill is due for offline: pgveil keys drill']
+  expect(drill('2026-08-14T06:00:00.000Z')).toEqual(due)
+  // Of a young chain nothing is expected, though retention may have removed its beginning.
+  const at = (sequence: number) => ({ latest: { ...latest, sequence } })
+  expect(drill(null, at(99))[0]).toBe('good')
+  expect(drill(null, at(101))).toEqual(due)
+  expect(drill(null, { ...at(1), oldestAge: 101 * DAY })).toEqual(due)
+  expect(check('drills', { drillDays: 0 })).toBeUndefined()
 })

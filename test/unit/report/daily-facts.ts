@@ -73,6 +73,12 @@ export function goodDay(): DailyReport {
       check('keys', 'Keys', 'good for 30 days', 'the first ends on 2027-08-01'),
       check('lock', 'Object Lock', 'locked', 'until 2026-12-22'),
       check('envelope', 'Verifier’s envelopes', 'destroyed after the test', 'none left'),
+      check(
+        'drills',
+        'Drills',
+        'each side within 100 days',
+        'operations 19 days ago, offline 51 days ago',
+      ),
       check('leftovers', 'Leftovers', 'none', 'none'),
     ],
     problems: [],
@@ -123,6 +129,11 @@ export function goodDay(): DailyReport {
     unfinished: [],
     stranded: [],
     verifierEnvelopes: [],
+    drills: [
+      { side: 'operations', time: '2026-11-02T09:00:00.000Z' },
+      { side: 'offline', time: '2026-10-01T09:00:00.000Z' },
+    ],
+    drillDays: 100,
     lock: true,
     lockedUntil: '2026-12-22T02:31:00.000Z',
   }
@@ -250,6 +261,7 @@ export function firstDay(): DailyReport {
     recovery: { seconds: null, limit: null },
     loss: { seconds: null, limit: null },
     days: days(Object.fromEntries(Array.from({ length: 30 }, (_, i) => [i, { state: 'idle' }]))),
+    drills: [],
     lock: false,
     lockedUntil: null,
   }
