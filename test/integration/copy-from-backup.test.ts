@@ -385,7 +385,13 @@ describe('what is refused leaves nothing behind', () => {
 })
 
 describe('persons who were erased since', () => {
-  const VISITS = SHOP_RULES.replace('keep: [id, page]', 'mail: internet.email, keep: [id, page]')
+  /** As the schema says, what refers to a person goes with him, or forgets him. */
+  const REFERENCES = `
+    ALTER TABLE visit DROP CONSTRAINT visit_mail_fkey;
+    ALTER TABLE visit ADD FOREIGN KEY (mail) REFERENCES person (mail) ON DELETE CASCADE;
+    CREATE TABLE gift (id int PRIMARY KEY, giver int REFERENCES person ON DELETE SET NULL);
+    INSERT INTO gift SELECT i, i FROM generate_series(1, 500) i`
+  const GIFTS = `${SHOP_RULES}  gift: keep\n`
 
   async function erase({ config }: Sealed, column: string, value: string): Promise<void> {
     const values = join(directory, 'values')
@@ -396,17 +402,22 @@ describe('persons who were erased since', () => {
   }
 
   test('do not come back in a copy; where they cannot be found, there is none', async () => {
-    const shop = await seal('erased', (url) =>
-      execute(url, SHOP, 'ALTER TABLE visit DROP CONSTRAINT visit_mail_fkey'),
-    )
-    const rules = writeRules(VISITS)
+    const shop = await seal('erased', (url) => execute(url, SHOP, REFERENCES))
+    const rules = writeRules(GIFTS)
     await erase(shop, 'id', '7')
     await succeeds(copyFromBackup({ ...shop, to: 'erased', rules }))
-    const found = await query<{ persons: number; seven: number }>(
+    const found = await query(
       databaseUrl(target, 'erased'),
-      'SELECT count(*)::int AS persons, count(*) FILTER (WHERE id = 7)::int AS seven FROM person',
+      `SELECT (SELECT count(*) FROM person)::int AS persons,
+         (SELECT count(*) FROM person WHERE id = 7)::int AS seven,
+         (SELECT count(*) FROM visit)::int AS visits,
+         (SELECT count(*) FROM visit WHERE page = '/7')::int AS seventh,
+         (SELECT count(*) FROM gift)::int AS gifts,
+         (SELECT array_agg(id) FROM gift WHERE giver IS NULL) AS of_nobody`,
     )
-    expect(found).toEqual([{ persons: 499, seven: 0 }])
+    expect(found).toEqual([
+      { persons: 499, seven: 0, visits: 499, seventh: 0, gifts: 500, of_nobody: [7] },
+    ])
 
     const there = await databases()
     await erase(shop, 'mail', 'p8@x.hu')
