@@ -170,7 +170,8 @@ function byHand({ source, seal, objects }: Manifest): string[] {
     '```',
     '',
     'The COPY of each object under `tables/` stands in restore.sh, in a line that begins with `rows`, with the number of rows',
-    'that psql must print. Materialized views are refreshed after settings.sql.pgp, in the order in which restore.sh has them.',
+    'that psql must print. Materialized views are refreshed after settings.sql.pgp, in the order in which restore.sh has them;',
+    'one that cannot be filled stays empty.',
     '',
   ]
 }

@@ -59,6 +59,20 @@ const shells = Object.entries(SHELLS)
   .map(([name, [program = '', ...args]]) => ({ name, command: [find(program) ?? '', ...args] }))
   .filter(({ command }) => command[0])
 
+/** One view lacks a right, one fails on a value, one reads the first of them. */
+const VIEWS = [
+  `CREATE TABLE t AS SELECT x, 'canary ' || x AS note FROM generate_series(1, 3) AS x`,
+  'CREATE MATERIALIZED VIEW before AS SELECT x FROM t',
+  `CREATE MATERIALIZED VIEW "50% o'closed\n" AS SELECT x FROM t`,
+  `CREATE MATERIALIZED VIEW broken AS
+     SELECT CASE current_database() WHEN 'views' THEN x ELSE note::integer END AS x FROM t`,
+  `CREATE MATERIALIZED VIEW on_closed AS SELECT x FROM "50% o'closed\n"`,
+  'CREATE MATERIALIZED VIEW on_filled AS SELECT x FROM before',
+  'CREATE MATERIALIZED VIEW never AS SELECT x FROM t WITH NO DATA',
+  'CREATE ROLE poor',
+  `ALTER MATERIALIZED VIEW "50% o'closed\n" OWNER TO poor`,
+]
+
 let place = ''
 let source: Server
 let target: Server
@@ -93,7 +107,9 @@ suite('restore.sh', () => {
       await createDatabase(source, 'bytes', ascii),
       "CREATE TABLE t AS SELECT convert_from('\\xf5fbff5c0a'::bytea, 'SQL_ASCII') AS x",
     )
-    for (const database of ['crm', `wild "n'ame"`, 'every_type', 'bytes']) await backUp(database)
+    await execute(await createDatabase(source, 'views'), ...VIEWS)
+    for (const database of ['crm', `wild "n'ame"`, 'every_type', 'bytes', 'views'])
+      await backUp(database)
     await createDatabase(source, 'single')
     await backUp('single', ['operations'])
   })
@@ -133,6 +149,25 @@ suite('restore.sh', () => {
     expect(stderr).toContain('warning: not with the locale of the source')
     expect(code).toBe(0)
     await expectSame('crm', 'locale')
+  })
+
+  test('a materialized view that cannot be filled is empty, and all else is there', async () => {
+    const { code, stderr } = await restore('views', ['--database', 'viewed'])
+    if (code !== 0) throw new Error(stderr)
+    const warned = stderr.match(/WARNING: {2}.*/g)
+    expect(warned).toEqual([
+      `WARNING:  materialized view public."50% o'closed?" could not be filled (SQLSTATE 42501); it has no rows`,
+      'WARNING:  materialized view public.broken could not be filled (SQLSTATE 22P02); it has no rows',
+      'WARNING:  materialized view public.on_closed could not be filled (SQLSTATE 55000); it has no rows',
+    ])
+    expect(stderr).not.toContain('canary')
+    expect(stderr).toMatch(/warning: 3 materialized views could not be filled.*\n.*done: .*\n$/)
+    const filled = await query(
+      databaseUrl(target, 'viewed'),
+      `SELECT relname AS name FROM pg_class WHERE relkind = 'm' AND relispopulated ORDER BY 1`,
+    )
+    expect(filled).toEqual([{ name: 'before' }, { name: 'on_filled' }])
+    expect(await databases()).not.toContain('viewed_restoring')
   })
 
   test('a backup of one side', async () => {
