@@ -135,6 +135,9 @@ them from the restored database before that gets its name:
 sh restore.sh --signer /path/to/signing.asc --database NAME --erasure-secret /path/to/secret     # ledger elsewhere: --erasures DIR
 \`\`\`
 
+Where restore.sh finds no ledger it says so, and restores: from this directory alone nobody can tell whether the store has
+one. So look there for \`erasures/\` before you believe that nobody was erased.
+
 Whoever restores by hand, as below, has to erase them by hand.
 `
 

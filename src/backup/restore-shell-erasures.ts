@@ -33,10 +33,19 @@ verify_ledger() {
     fail 15 "the ledger of erasures is not here, or cut off: $records of at least $ledger_number records" \\
       'fetch erasures/ as well, put it beside this directory or name it by --erasures'
   [ "$records" -eq 0 ] || say "ledger of erasures: $records records, as signed"
+  tell_without_ledger
   [ -z "$erased" ] || [ -n "$check_only" ] || [ -n "$erasure_secret" ] ||
     fail 14 'persons of this database were erased since, and without the secret of the ledger they would come back' \\
       'give it by --erasure-secret FILE: what erasure.secret of pgveil.yaml holds'
   [ -z "$erasure_secret" ] || [ -r "$erasure_secret" ] || fail 14 "cannot read $erasure_secret"
+}
+
+# Where there are no records: from a backup alone nobody can tell whether its store has some.
+tell_without_ledger() {
+  [ "$records" -eq 0 ] || return 0
+  say "note: no ledger of erasures lies in \${erasures:-../erasures}: persons who were erased since this backup was made" \
+    'will be there again'
+  say 'hint: where the store has erasures/, copy it beside this directory, or name it by --erasures, and begin again'
 }
 
 # In hexadecimal, without the line break at its end.

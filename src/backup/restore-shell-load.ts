@@ -197,6 +197,7 @@ restore() {
   [ -z "$unfilled" ] ||
     say "warning: $unfilled materialized views could not be filled and are empty: REFRESH MATERIALIZED VIEW fills them" \
       'once what stands in the way, as said above, is put right'
+  tell_without_ledger
   say "done: database $database holds backup $label"
 }
 

@@ -324,6 +324,7 @@ describe('restore.sh', () => {
       ])
       if (code !== 0) throw new Error(stderr)
       expect(stderr).toContain('erased again: 2 rows of public.person')
+      expect(stderr).not.toContain('no ledger of erasures')
       await expectErased(databaseUrl(server, name))
     }
   })
@@ -357,11 +358,15 @@ describe('restore.sh', () => {
     expect(found).toEqual([])
   })
 
-  test('does without a ledger where there is none to know of', async () => {
+  test('does without a ledger where there is none to know of, and says so', async () => {
     const store = path('no-ledger')
     cpSync(path('store', before), join(store, before), { recursive: true })
     const { code, stderr, name } = await restoreSh(join(store, before), [])
     if (code !== 0) throw new Error(stderr)
+    // Before anything is made, and where whoever comes back later looks.
+    const note = 'note: no ledger of erasures lies in ../erasures: persons who were erased since'
+    expect(stderr).toMatch(new RegExp(`${note}.*\n.*hint: .*begin again\n[^]*making database`))
+    expect(stderr).toMatch(new RegExp(`${note}.*\n.*hint: .*begin again\n.*done: .*\n$`))
     expect(await ids(databaseUrl(server, name), 'SELECT count(*)::int FROM person')).toEqual([4])
   })
 })
