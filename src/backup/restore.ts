@@ -135,6 +135,8 @@ export interface Built {
   sessions: TargetSessions
   loaded: Loaded
   finish: FinishRequest
+  /** Where they have to stand. */
+  sequences: Manifest['sequences']
 }
 
 /**
@@ -187,11 +189,8 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
     mayStayEmpty: true,
     warn,
   }
-  await run.phase('constraints', async () => {
-    await setSequences(sessions, manifest.sequences)
-    await buildConstraints(finish)
-  })
-  return { sessions, loaded, finish }
+  await run.phase('constraints', () => buildConstraints(finish))
+  return { sessions, loaded, finish, sequences: manifest.sequences }
 }
 
 /**
@@ -199,8 +198,10 @@ export async function buildRestored(request: BuildRequest): Promise<Built> {
  *
  * @throws Failure `sink`
  */
-export async function finishRestored({ sessions, finish }: Built): Promise<void> {
+export async function finishRestored({ sessions, finish, sequences }: Built): Promise<void> {
   await checkContent(finish)
+  // A view that was filled, or an expression that was indexed, may have moved one on.
+  await setSequences(sessions, sequences)
   // An event trigger would see them go.
   await sessions.use((client) => client.query(DROP_NOTES))
   await createLast(finish)

@@ -306,6 +306,9 @@ describe('targets', () => {
       'CREATE MATERIALIZED VIEW filled AS SELECT x FROM t',
       'CREATE MATERIALIZED VIEW closed AS SELECT x FROM t',
       'CREATE MATERIALIZED VIEW on_closed AS SELECT x FROM closed',
+      // To fill it moves a sequence on, which has to stand where it stood.
+      'CREATE SEQUENCE numbers',
+      `CREATE MATERIALIZED VIEW numbered AS SELECT nextval('numbers') AS number, x FROM t`,
       'CREATE ROLE poor',
       'ALTER MATERIALIZED VIEW closed OWNER TO poor',
     )
@@ -315,7 +318,10 @@ describe('targets', () => {
     const run = succeeded(await restore('views', { config: file }))
     expect(warningsOf(run)).toEqual(['view-not-filled', 'view-not-filled'])
     expect(await count('views', 'filled')).toBe(3)
+    expect(await count('views', 'numbered')).toBe(3)
     expect(await count('views', 't')).toBe(3)
+    const [numbers] = await query(databaseUrl(target, 'views'), 'SELECT last_value FROM numbers')
+    expect(numbers).toEqual({ last_value: '3' })
   })
 })
 
