@@ -11,9 +11,15 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import {
+  manifestDigest,
+  readManifest,
+  writeManifest,
+  type Manifest,
+} from '../../src/backup/manifest.ts'
 import { readPrivateKeys } from '../../src/seal/key-ring.ts'
 import { signDetached } from '../../src/seal/signature.ts'
 import {
@@ -440,6 +446,21 @@ async function sign(path: string, { privateKey }: KeyFiles): Promise<void> {
   writeFileSync(`${path}.asc`, await signDetached(readFileSync(path), key!.key))
 }
 
+/** Another manifest of a backup, and its list of envelopes, as whoever has the signing key could write them. */
+async function signAnew(backup: string, change: (manifest: Manifest) => void): Promise<void> {
+  const path = join(backup, 'manifest.json')
+  const list = join(backup, 'envelopes.json')
+  const old = readFileSync(path)
+  const manifest = readManifest(old, basename(backup))
+  change(manifest)
+  const bytes = writeManifest(manifest)
+  const envelopes = readFileSync(list, 'utf8')
+  writeFileSync(path, bytes)
+  writeFileSync(list, envelopes.replace(manifestDigest(old), manifestDigest(bytes)))
+  await sign(path, keys.signer)
+  await sign(list, keys.signer)
+}
+
 /** Another value of the same form. */
 function edited(value: unknown): unknown {
   if (typeof value === 'number') return value + 1
@@ -480,6 +501,46 @@ describe('forged', () => {
   test.each(['manifest.json', 'envelopes.json'])('%s as it was, by another key', async (name) => {
     await attack((store) => sign(join(store, labels[1], name), attacker.signer), {
       names: naming(name),
+    })
+  })
+
+  describe('by the signing key itself, and the backup holds something else', () => {
+    type Lie = (manifest: Manifest) => void
+    const segment = ({ objects, tables: [table] }: Manifest) =>
+      objects.find(({ name }) => name === table!.segments[0])!
+    const rows = /holds 50\d rows instead of 50\d/
+    const lies: Record<string, [Lie, RegExp]> = {
+      'a row more': [(m) => void (m.tables[0]!.rows++, segment(m).rows!++), rows],
+      'a row less': [(m) => void (m.tables[0]!.rows--, segment(m).rows!--), rows],
+      'other rows': [(m) => (segment(m).digest = '0'.repeat(32)), /holds other rows than/],
+      'a large object more': [
+        (m) => m.largeObjects.count++,
+        /1 large objects were restored, the manifest says 2/,
+      ],
+      'an index less': [
+        (m) => m.structure.counts['indexes']!--,
+        /the restored database has 2 indexes, the manifest says 1/,
+      ],
+      'a kind that is not there': [
+        (m) => (m.structure.counts['moons'] = 1),
+        /the restored database has 0 moons, the manifest says 1/,
+      ],
+      'other definitions': [
+        (m) => (m.structure.digest = '0'.repeat(64)),
+        /some definition of the restored database is not what it was/,
+      ],
+    }
+    test.each(Object.entries(lies))('%s', async (_, [lie, message]) => {
+      total++
+      const store = copyStore()
+      const before = await lookAtTarget(false)
+      await signAnew(join(store, labels[2]), lie)
+      const { code, said } = await restore(store, ['--label', labels[2]])
+      expect(said).toMatch(message)
+      expect(code).toBe(INTEGRITY)
+      expect(await lookAtTarget(false)).toEqual(before)
+      rmSync(store, { recursive: true })
+      caught++
     })
   })
 
