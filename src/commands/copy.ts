@@ -71,7 +71,7 @@ async function copyFromBackup(args: Arguments, context: Context): Promise<void> 
     ...prepared.options,
     env: context.io.env,
     signers: await signersOf(args, context.io, prepared.options.backup),
-    opening: await openingOf(args, context.io),
+    opening: await openingOf(args, context),
     ...(label !== 'latest' && { label }),
     ...(args['name'] !== undefined && { name: args['name'] as string }),
   }

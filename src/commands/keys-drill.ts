@@ -7,7 +7,7 @@ import { BACKUP_CHOICE, withBackup } from './backup-choice.ts'
 
 /** `pgveil keys drill`: could the custodians open a backup? */
 export function keysDrillCommand(context: Context): CommandModule {
-  const { io, signal, tool } = context
+  const { signal, tool } = context
   const { config, store, json, quiet } = OPTIONS
   return {
     command: 'drill',
@@ -33,7 +33,12 @@ export function keysDrillCommand(context: Context): CommandModule {
       await withBackup(settings, args, async (opened, backup) => {
         const sides = sidesOf(backup, args['side'] as string | undefined)
         signal.throwIfAborted()
-        const { event, failure } = await drill(opened, backup, sides, await openingOf(args, io))
+        const { event, failure } = await drill(
+          opened,
+          backup,
+          sides,
+          await openingOf(args, context),
+        )
         emit(event)
         const { label, manifest } = backup
         try {

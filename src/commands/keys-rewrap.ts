@@ -49,7 +49,7 @@ export function keysRewrapCommand(context: Context): CommandModule {
         env: io.env,
         side: args['side'] as string,
         label,
-        opening: await openingOf(args, io),
+        opening: await openingOf(args, context),
         dryRun: args['dryRun'] === true,
       }
       await rewrap(options, emit, signal)

@@ -7,15 +7,18 @@ import { Failure, systemReason } from '../errors.ts'
 import type { EnvelopeOpener } from '../seal/envelope.ts'
 import { GpgOpener } from '../seal/gpg-opener.ts'
 import { KeyRing, readPrivateKeys, unlockKey, type PrivateKeyFile } from '../seal/key-ring.ts'
-import type { Io } from './context.ts'
+import type { Context, Io } from './context.ts'
 import { askSecret, readLines } from './prompt.ts'
 
 /**
- * What the command line says may open a backup.
+ * What the command line says may open a backup. A signal ends a gpg that waits for somebody.
  *
  * @throws Failure `key`, `usage`
  */
-export async function openingOf(args: Readonly<Record<string, unknown>>, io: Io): Promise<Opening> {
+export async function openingOf(
+  args: Readonly<Record<string, unknown>>,
+  { io, signal }: Pick<Context, 'io' | 'signal'>,
+): Promise<Opening> {
   const paths = (args['key'] as string[] | undefined) ?? []
   const halves = new Map<string, Buffer>()
   for (const given of (args['half'] as string[] | undefined) ?? []) {
@@ -30,7 +33,7 @@ export async function openingOf(args: Readonly<Record<string, unknown>>, io: Io)
   const openers: EnvelopeOpener[] = []
   const keys = await unlockAll(paths, args['passphraseFd'] as number | undefined, io)
   if (keys.length > 0) openers.push(new KeyRing(keys))
-  if (args['gpg'] ?? paths.length === 0) openers.push(new GpgOpener())
+  if (args['gpg'] ?? paths.length === 0) openers.push(new GpgOpener({ signal }))
   return { halves, openers }
 }
 

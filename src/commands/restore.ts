@@ -44,7 +44,7 @@ export function restoreCommand(context: Context): CommandModule {
         ...settings,
         env: io.env,
         signers: await signersOf(args, io, settings.backup),
-        opening: await openingOf(args, io),
+        opening: await openingOf(args, context),
         resume: args['continue'] === true,
         ...(args['label'] !== undefined && { label: args['label'] as string }),
         ...(args['name'] !== undefined && { name: args['name'] as string }),

@@ -46,7 +46,7 @@ export function unlockAnswerCommand(context: Context): CommandModule {
         ])
       const path = resolve(io.cwd, args['envelope'] as string)
       const request = await readRequest(path, MAX_ENVELOPE_BYTES)
-      const { openers } = await openingOf(args, io)
+      const { openers } = await openingOf(args, context)
       const { content, half, asRequested } = await unlockAnswer(request, openers)
       try {
         if (output === '-') {

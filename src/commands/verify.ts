@@ -96,7 +96,7 @@ async function verify(args: Args, context: Context): Promise<void> {
       },
       ...(label !== undefined && { label }),
       ...(name !== undefined && { name }),
-      ...(isOpening && { opening: await openingOf(args, io) }),
+      ...(isOpening && { opening: await openingOf(args, context) }),
       allUnproven: args['allUnproven'] === true,
       keepEnvelope: args['keepEnvelope'] === true,
       record: args['record'] !== false,

@@ -1,6 +1,7 @@
-import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres } from '../../scripts/embedded-postgres.mjs'
@@ -20,7 +21,7 @@ import {
 import { createDatabase, databaseUrl, execute, query, type Server } from '../fixtures/databases.ts'
 import { differencesBetween, remainders } from '../fixtures/round-trips.ts'
 import { runPgveil, type RunOptions } from '../fixtures/run-pgveil.ts'
-import { startWatched } from '../fixtures/watched-run.ts'
+import { isAlive, startWatched } from '../fixtures/watched-run.ts'
 import { GpgHome, gpgVersion } from './seal-gpg.ts'
 
 /** What can be asked of a restore, what it refuses, and what it leaves when it ends too soon. */
@@ -483,6 +484,12 @@ describe('runs that end too soon', () => {
   })
 })
 
+/** In the place of gpg: as if its pinentry waited for somebody. */
+const WAITING = `#!/bin/sh
+echo $$ >"$HOME/gpg.pid"
+exec sleep 20
+`
+
 describe('keys', () => {
   let restored = 0
   /** Rows of one table: the keys are what matters. */
@@ -563,6 +570,48 @@ describe('keys', () => {
       home.remove()
     }
   })
+
+  test.each(['restore', 'unlock answer', 'keys drill', 'keys rewrap'])(
+    'SIGTERM while gpg waits for somebody: %s',
+    async (command) => {
+      const tools = join(directory, 'tools')
+      await mkdir(tools, { recursive: true })
+      await writeFile(join(tools, 'gpg'), WAITING, { mode: 0o755 })
+      const envelope = join(directory, 'store', label, 'envelopes', 'offline.asc')
+      const goal = ['--target', databaseUrl(target, 'waiting')]
+      // Only for other keys is an envelope opened to be written anew.
+      const successors = await makeKeys(join(directory, 'successors'))
+      const renewed = await writeConfig(join(directory, 'renewed'), {
+        keys: { ...keys, offline: successors.offline },
+        source: shop,
+        store: join(directory, 'store'),
+      })
+      const args: Record<string, string[]> = {
+        restore: ['--config', config, '--label', label, ...goal],
+        'unlock answer': ['--envelope', envelope],
+        'keys drill': ['--config', config, '--label', label],
+        'keys rewrap': ['--config', renewed, '--label', label, '--side', 'offline'],
+      }
+      const env = { PATH: `${tools}:${process.env['PATH']}` }
+      const argv = [...command.split(' '), ...(args[command] ?? []), '--gpg']
+      const run = startWatched(argv, directory, env)
+      const pidFile = join(run.directory, 'gpg.pid')
+      let pid = 0
+      while (pid === 0) {
+        if (run.child.exitCode !== null) throw new Error((await run.done).stderr)
+        await sleep(50)
+        pid = Number(await readFile(pidFile, 'utf8').catch(() => 0))
+      }
+      expect(isAlive(pid)).toBe(true)
+      const asked = performance.now()
+      run.child.kill('SIGTERM')
+      const { code, stderr } = await run.done
+      expect(performance.now() - asked).toBeLessThan(5000)
+      expect(stderr).toContain('stopped by SIGTERM')
+      expect(code).toBe(143)
+      expect(isAlive(pid)).toBe(false)
+    },
+  )
 
   test('a signer that nobody believes', async () => {
     const strangers = await makeKeys(join(directory, 'strangers'))
