@@ -312,7 +312,10 @@ async function checkNeighbours(
   const { previous } = backup.manifest
   const files = previous && labels.get(previous.label)
   if (!previous || !files?.has('manifest.json')) return
-  const before = await openBackup(store, previous.label, files, signers).catch(() => undefined)
+  const before = await openBackup(store, previous.label, files, signers).catch((error: unknown) => {
+    if (error instanceof Failure && error.kind === 'integrity') return undefined
+    throw error
+  })
   const [problem] = before
     ? chainProblems([before, backup]).filter((one) => one.label === backup.label)
     : []

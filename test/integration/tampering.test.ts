@@ -14,14 +14,19 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
+import { findBackup } from '../../src/backup/backups.ts'
+import { loadSigners } from '../../src/backup/keys.ts'
 import {
   manifestDigest,
   readManifest,
   writeManifest,
   type Manifest,
 } from '../../src/backup/manifest.ts'
+import { loadConfig } from '../../src/config/config.ts'
+import { Failure } from '../../src/errors.ts'
 import { readPrivateKeys } from '../../src/seal/key-ring.ts'
 import { signDetached } from '../../src/seal/signature.ts'
+import { openStore } from '../../src/store/open.ts'
 import {
   labelOf,
   makeKeys,
@@ -374,6 +379,30 @@ describe('swapped', () => {
     const harm = (store: string) => swap(join(store, labels[0]), join(store, labels[1]))
     await attack(harm, { names: /manifest\.json is the manifest of / })
   })
+})
+
+test('a damaged backup before says nothing of this one; one that cannot be read is a failure', async () => {
+  const { store: settings, backup } = await loadConfig({
+    flags: { config, store: copyStore() },
+    env: {},
+    cwd: directory,
+    needs: ['store', 'backup'],
+  })
+  const store = await openStore(settings)
+  const find = async () =>
+    findBackup(store, await loadSigners(backup), { label: labels[1], name: undefined })
+  const manifest = `${labels[0]}/manifest.json`
+  const read = store.read.bind(store)
+  const fail = (kind: 'store' | 'integrity') => {
+    store.read = (name, options) => {
+      if (name === manifest) throw new Failure(kind, 'not now')
+      return read(name, options)
+    }
+  }
+  fail('integrity')
+  await expect(find()).resolves.toMatchObject({ label: labels[1] })
+  fail('store')
+  await expect(find()).rejects.toMatchObject({ kind: 'store', message: 'not now' })
 })
 
 describe('replayed', () => {
