@@ -12,6 +12,7 @@ import { LineRows } from '../stream/rows.ts'
 import { LargeObjectRows, type LargeObjectContents } from './large-object-rows.ts'
 import type { ManifestObject } from './manifest.ts'
 import { damageBehind, readSealed } from './object-reader.ts'
+import { noteWarningsSql, type Warning } from './restore-notes.ts'
 import { tableDigestKey } from './secrets.ts'
 
 /** One object to restore. Plain data that means the same on any machine. */
@@ -39,7 +40,7 @@ export interface LoadResult {
   treeDigest?: string
   /** Of large objects: what they hold now. */
   largeObjects?: LargeObjectContents
-  warnings: { code: string; message: string }[]
+  warnings: Warning[]
 }
 
 export interface LoadSession {
@@ -176,7 +177,7 @@ async function loadObjects(
   )
   try {
     await loadLargeObjects(client, content, (code, message) => warnings.push({ code, message }))
-    await client.query(job.finish)
+    await client.query(`${job.finish};${noteWarningsSql(warnings)}`)
   } finally {
     content.destroy()
     await read

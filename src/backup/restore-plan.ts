@@ -1,48 +1,16 @@
 import { Failure } from '../errors.ts'
-import { quoteLiteral, showName, type QualifiedName } from '../postgres/identifiers.ts'
+import { showName, type QualifiedName } from '../postgres/identifiers.ts'
 import type { PlannedTable } from '../report/events.ts'
 import { copyInSql, truncateSql } from '../sink/copy-sql.ts'
 import type { FinishTable } from '../sink/finish.ts'
 import type { LoadJob } from './load.ts'
 import { objectOf, type Manifest, type ManifestTable } from './manifest.ts'
+import { noteSql } from './restore-notes.ts'
 
 /** A table to restore, and the jobs that load it. */
 export interface TableRestore {
   table: ManifestTable
   jobs: LoadJob[]
-}
-
-/** Where a restore notes which objects are in, so that it can be gone on with. */
-export const NOTES = 'pgveil_restore'
-
-/**
- * Makes the notes; gone before the database is handed over.
- *
- * @param only names of the tables that are wanted
- */
-export function createNotesSql(only: readonly string[]): string {
-  return `
-    CREATE SCHEMA ${NOTES};
-    CREATE TABLE ${NOTES}.loaded (object text PRIMARY KEY);
-    CREATE TABLE ${NOTES}.wanted AS SELECT ${quoteLiteral(wantedText(only))}::text AS names`
-}
-
-/** The same for the same tables. */
-export function wantedText(only: readonly string[]): string {
-  return JSON.stringify([...new Set(only)].toSorted())
-}
-
-export const DROP_NOTES = `DROP SCHEMA ${NOTES} CASCADE`
-export const READ_NOTES = `SELECT object FROM ${NOTES}.loaded`
-export const READ_WANTED = `SELECT names FROM ${NOTES}.wanted`
-
-function noteSql(object: string): string {
-  return `INSERT INTO ${NOTES}.loaded VALUES (${quoteLiteral(object)})`
-}
-
-/** The object is not in any more. */
-export function forgetSql(object: string): string {
-  return `DELETE FROM ${NOTES}.loaded WHERE object = ${quoteLiteral(object)}`
 }
 
 /** Tables whose rows are wanted: names like `public.contact`, `*` for any characters; a root stands for its partitions. */

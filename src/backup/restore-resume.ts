@@ -3,7 +3,14 @@ import { errorCode, serverFailure } from '../postgres/connect.ts'
 import type { Building } from '../sink/building.ts'
 import type { TargetSessions } from '../sink/finish.ts'
 import type { Manifest } from './manifest.ts'
-import { forgetSql, READ_NOTES, READ_WANTED, wantedText } from './restore-plan.ts'
+import {
+  forgetSql,
+  READ_NOTES,
+  READ_WANTED,
+  READ_WARNINGS,
+  wantedText,
+  type Warning,
+} from './restore-notes.ts'
 
 /** Objects unlinked in one transaction: each takes a lock. */
 const UNLINKED = 1000
@@ -29,19 +36,27 @@ export async function endOrphans(maintenance: pg.Client, { name }: Building): Pr
   }
 }
 
+/** What an earlier run has done that is not done again. */
+export interface EarlierRun {
+  /** Names of objects that are in. */
+  loaded: ReadonlySet<string>
+  /** What it warned of. */
+  warnings: readonly Warning[]
+}
+
 /**
- * The objects that an earlier run has loaded. Large objects of which only some are in, are taken out and come anew.
+ * What an earlier run has loaded and left out. Large objects of which only some are in, are taken out and come anew.
  *
  * @param only names of the tables that are wanted
  * @returns undefined where its database is none to build on: there are no notes, since that run was about to hand over;
  *   or it was to have other tables, whose triggers and foreign keys may be there already
  * @throws Failure `sink`
  */
-export async function readLoaded(
+export async function readEarlier(
   sessions: TargetSessions,
   { objects }: Manifest,
   only: readonly string[],
-): Promise<ReadonlySet<string> | undefined> {
+): Promise<EarlierRun | undefined> {
   return sessions.use(async (client) => {
     try {
       const { rows: wanted } = await client.query<{ names: string }>(READ_WANTED)
@@ -52,7 +67,8 @@ export async function readLoaded(
         ({ name }) => name.startsWith('large-objects.') && !loaded.has(name),
       )
       if (partly.length > 0) await removeLargeObjects(client, loaded)
-      return loaded
+      const { rows: warnings } = await client.query<Warning>(READ_WARNINGS)
+      return { loaded, warnings }
     } catch (error) {
       if (NO_NOTES.has(errorCode(error))) return undefined
       throw serverFailure('sink', 'read what an earlier run has loaded', error)

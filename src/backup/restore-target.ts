@@ -19,13 +19,13 @@ import { LeftOut } from '../sink/left-out.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
 import { runRestoreSql } from '../sink/restore-sql.ts'
 import { hasSubscriptions } from '../sink/subscriptions.ts'
-import { createStructure, forResuming } from '../sink/structure.ts'
+import { createStructure, forResuming, type Warn } from '../sink/structure.ts'
 import type { StructurePlan } from '../sink/structure-plan.ts'
 import { readServerFacts } from '../source/snapshot.ts'
 import type { Manifest } from './manifest.ts'
 import type { OpenedBackup } from './restore-open.ts'
-import { createNotesSql } from './restore-plan.ts'
-import { endOrphans, readLoaded } from './restore-resume.ts'
+import { createNotesSql, type Warning } from './restore-notes.ts'
+import { endOrphans, readEarlier } from './restore-resume.ts'
 
 export interface TargetOptions {
   /** Connection URL. */
@@ -162,10 +162,15 @@ export class RestoreTarget {
     await this.#createRoles(maintenance, opened.globals)
     const resumed = found && (await this.#resume(found, opened))
     if (resumed) return resumed
-    this.#building = await this.#create(manifest, maintenance)
+    const warnings: Warning[] = []
+    const warn: Warn = (code, message) => {
+      warnings.push({ code, message })
+      this.leftOut.warn(code, message)
+    }
+    this.#building = await this.#create(manifest, maintenance, warn)
     const sessions = this.#openSessions(opened)
-    await sessions.use((client) => createStructure(client, opened.plan, this.leftOut.warn))
-    await sessions.use((client) => client.query(createNotesSql(this.#options.only)))
+    await sessions.use((client) => createStructure(client, opened.plan, warn))
+    await sessions.use((client) => client.query(createNotesSql(this.#options.only, warnings)))
     await keepUnfinished(maintenance, this.#building, label)
     this.#resumable = true
     return { sessions, loaded: new Set(), plan: opened.plan }
@@ -184,9 +189,11 @@ export class RestoreTarget {
     this.#resumable = true
     await endOrphans(maintenance, found)
     const sessions = this.#openSessions(opened)
-    const loaded = await readLoaded(sessions, opened.backup.manifest, this.#options.only)
-    if (loaded) {
+    const earlier = await readEarlier(sessions, opened.backup.manifest, this.#options.only)
+    if (earlier) {
+      const { loaded, warnings } = earlier
       this.#run.note(`going on with ${found.name}: ${loaded.size} objects are in`)
+      for (const { code, message } of warnings) this.leftOut.warn(code, message)
       return { sessions, loaded, plan: forResuming(opened.plan) }
     }
     this.#run.note(`${found.name} cannot be gone on with: the restore begins at the beginning`)
@@ -213,7 +220,7 @@ export class RestoreTarget {
     }
   }
 
-  async #create({ source }: Manifest, maintenance: pg.Client): Promise<Building> {
+  async #create({ source }: Manifest, maintenance: pg.Client, warn: Warn): Promise<Building> {
     const building = await createBuilding(maintenance, this.endpoint, this.#database, {
       encoding: source.encoding,
       collate: source.collate,
@@ -225,10 +232,7 @@ export class RestoreTarget {
     })
     if (building.localeReplaced) {
       const locale = source.locale ?? source.collate
-      this.#run.warn(
-        'locale-replaced',
-        `the target has no locale ${locale}: the database sorts by C`,
-      )
+      warn('locale-replaced', `the target has no locale ${locale}: the database sorts by C`)
     }
     return building
   }

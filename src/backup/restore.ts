@@ -17,13 +17,8 @@ import { compareRestored } from './compare.ts'
 import { loadEverything, startLoaders, type Loaded, type Loaders } from './loading.ts'
 import type { Manifest, ManifestTable } from './manifest.ts'
 import { openForRestore, type OpenedBackup, type OpenOptions } from './restore-open.ts'
-import {
-  chooseTables,
-  DROP_NOTES,
-  finishTables,
-  planLoading,
-  plannedTable,
-} from './restore-plan.ts'
+import { DROP_NOTES } from './restore-notes.ts'
+import { chooseTables, finishTables, planLoading, plannedTable } from './restore-plan.ts'
 import { RestoreTarget, type TargetOptions } from './restore-target.ts'
 
 export interface RestoreOptions extends OpenOptions, TargetOptions {
