@@ -23,7 +23,9 @@ export function chooseTables(manifest: Manifest, only: readonly string[]): Manif
     )
     if (matching.length === 0) {
       throw new Failure('usage', `${pattern} matches no table of ${manifest.label}`, {
-        hint: 'write schema.table; * stands for any characters',
+        hint: pattern.includes('.')
+          ? 'write schema.table; * stands for any characters'
+          : `public.${pattern} is meant; ${pattern}.* stands for a whole schema`,
       })
     }
     for (const table of matching) chosen.add(table)

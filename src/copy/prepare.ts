@@ -98,7 +98,9 @@ function skippedTables(
     const matching = tables.filter((table) => namesTable(pattern, table, byOid))
     if (matching.length === 0)
       throw new Failure('usage', `${pattern} matches no table of the source`, {
-        hint: 'write schema.table; * stands for any characters',
+        hint: pattern.includes('.')
+          ? 'write schema.table; * stands for any characters'
+          : `public.${pattern} is meant; ${pattern}.* stands for a whole schema`,
       })
     return matching
   }
