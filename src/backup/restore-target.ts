@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
+import { showIdentifier } from '../postgres/identifiers.ts'
 import { cutStatements } from '../postgres/statements.ts'
 import {
   createBuilding,
@@ -70,6 +71,8 @@ export class RestoreTarget {
   #building: Building | undefined
   /** Rows are in that are worth keeping when the run fails. */
   #resumable = false
+  /** Roles that were not there before. */
+  #rolesMade: string[] = []
 
   constructor(options: TargetOptions, run: Run) {
     this.#options = options
@@ -159,7 +162,7 @@ export class RestoreTarget {
       this.#run.note('there is nothing to go on with: the restore begins at the beginning')
     }
     if (!found) await this.#dropStale(maintenance)
-    await this.#createRoles(maintenance, opened.globals)
+    await this.#createRoles(maintenance, opened)
     const resumed = found && (await this.#resume(found, opened))
     if (resumed) return resumed
     const warnings: Warning[] = []
@@ -211,9 +214,21 @@ export class RestoreTarget {
   }
 
   /** Roles that the backup refers to and this server lacks. Without the right to, the restore does without them. */
-  async #createRoles(maintenance: pg.Client, globals: string): Promise<void> {
+  async #createRoles(
+    maintenance: pg.Client,
+    { globals, backup: { manifest } }: OpenedBackup,
+  ): Promise<void> {
+    const there = async () => {
+      const { rows } = await maintenance.query<{ name: string }>(
+        'SELECT rolname AS name FROM pg_catalog.pg_roles WHERE rolname = ANY ($1::text[])',
+        [manifest.source.roles],
+      )
+      return rows.map(({ name }) => name)
+    }
     try {
+      const before = new Set(await there())
       await runRestoreSql(maintenance, globals, 'create roles', this.leftOut.warn)
+      this.#rolesMade = (await there()).filter((name) => !before.has(name)).toSorted()
     } catch (error) {
       const { message } = serverFailure('sink', 'create roles', error)
       this.#run.warn('roles-left-out', `${message}; what belongs to them gets another owner`)
@@ -286,19 +301,24 @@ export class RestoreTarget {
 
   /** Drops what was being built, or keeps it to be gone on with; returns the failure with what is left. */
   async undo(error: unknown): Promise<unknown> {
+    const left = await this.#leave(error)
+    if (left === undefined) return error
+    const { kind, message, hint } = serverFailure('sink', 'restore', error)
+    return new Failure(kind, message, { ...(hint && { hint }), left, cause: error })
+  }
+
+  /** What a run that failed leaves; undefined: nothing. */
+  async #leave(error: unknown): Promise<string | undefined> {
     const building = this.#building
-    if (!building) return error
-    const failure = serverFailure('sink', 'restore', error)
-    const isWorth = this.#resumable && WORTH_KEEPING.has(failure.kind)
-    if (!isWorth && (await this.#drop(building))) return error
-    const what = `the unfinished database ${building.name} on ${this.endpoint.label}`
-    return new Failure(failure.kind, failure.message, {
-      ...(failure.hint && { hint: failure.hint }),
-      left: isWorth
-        ? `${what}; the same command with --continue goes on with it, without it begins anew`
-        : `${what}; the next run drops it`,
-      cause: error,
-    })
+    if (building) {
+      const what = `the unfinished database ${building.name} on ${this.endpoint.label}`
+      if (this.#resumable && WORTH_KEEPING.has(serverFailure('sink', 'restore', error).kind))
+        return `${what}; the same command with --continue goes on with it, without it begins anew`
+      if (!(await this.#drop(building))) return `${what}; the next run drops it`
+    }
+    if (this.#rolesMade.length === 0) return undefined
+    const names = this.#rolesMade.map(showIdentifier).join(', ')
+    return `roles that it has created on ${this.endpoint.label}: ${names}`
   }
 
   /**

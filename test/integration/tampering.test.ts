@@ -156,10 +156,13 @@ async function attack(
   try {
     await harm(store)
     const before = await lookAtTarget(!rows)
+    const rolesBefore = await countClerks()
     const restored = await restore(store, ['--label', label])
     expect(restored.said).toMatch(names)
     expect(restored.code).toBe(INTEGRITY)
     expect(await lookAtTarget(!rows)).toEqual(before)
+    const left = /left behind: roles that it has created on .*: clerk$/m.test(restored.said)
+    expect(left).toBe((await countClerks()) > rolesBefore)
     const listed = await list(store, deep ? ['--deep'] : [])
     expect(listed.code).toBe(INTEGRITY)
     const found = listedOf(listed)
@@ -170,6 +173,10 @@ async function attack(
     rmSync(store, { recursive: true })
     await cleanTarget()
   }
+}
+
+async function countClerks(): Promise<number> {
+  return (await query(target.url, `SELECT FROM pg_roles WHERE rolname = 'clerk'`)).length
 }
 
 /** So that one attack that succeeds does not hide the next. */
