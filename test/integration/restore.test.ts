@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process'
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +11,7 @@ import {
   labelOf,
   makeKeys,
   runBackup,
+  runList,
   runRestore,
   succeeded,
   warningsOf,
@@ -19,6 +21,14 @@ import {
   type KeyFiles,
   type TrialKeys,
 } from '../fixtures/backups.ts'
+import {
+  answersOf,
+  BACKUP_VECTORS,
+  copyVector,
+  expectedOfVector,
+  keysOfVector,
+  labelsOfVector,
+} from '../fixtures/backup-vectors.ts'
 import { createDatabase, databaseUrl, execute, query, type Server } from '../fixtures/databases.ts'
 import { differencesBetween, remainders } from '../fixtures/round-trips.ts'
 import { runPgveil, type RunOptions } from '../fixtures/run-pgveil.ts'
@@ -66,6 +76,13 @@ const SHOP = [
   'ALTER DATABASE shop SET default_transaction_read_only = on',
 ]
 
+const ABSENT = ['gpg', 'zstd', 'psql'].filter((program) => !isInstalled(program))
+if (ABSENT.length > 0) {
+  process.stderr.write(
+    `\nSKIPPED: restore.sh of earlier versions, without ${ABSENT.join(', ')}\n\n`,
+  )
+}
+
 let directory: string
 let keys: TrialKeys
 let source: Server
@@ -90,6 +107,10 @@ afterAll(async () => {
   await Promise.all([source?.stop(), target?.stop()])
   await rm(directory, { recursive: true })
 })
+
+function isInstalled(program: string): boolean {
+  return spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined
+}
 
 interface Attempt extends RunOptions {
   on?: Server
@@ -651,5 +672,64 @@ describe('keys', () => {
     await copyFile(keys.operations.publicKey, join(place, 'operations.asc'))
     const run = await open({ config: file })
     expect(run.code).toBe(15)
+  })
+})
+
+describe.each(BACKUP_VECTORS)('backups of an earlier version: %s', (vector) => {
+  const expected = expectedOfVector(vector)
+  const labels = labelsOfVector(vector)
+  const place = () => join(directory, vector)
+  let vectorKeys: TrialKeys
+  let file: string
+
+  beforeAll(async () => {
+    vectorKeys = await keysOfVector(vector)
+    const store = join(place(), 'store')
+    copyVector(vector, store)
+    file = await writeConfig(place(), { keys: vectorKeys, source: shop, store, name: 'vector' })
+  })
+
+  test('are listed as a chain, each object of which is what was signed', async () => {
+    const list = succeeded(await runList({ config: file, args: ['--deep'] }))
+    const { backups } = eventOf(list, 'backups') as { backups: { sequence: number }[] }
+    expect(backups.toSorted((a, b) => a.sequence - b.sequence)).toMatchObject(
+      labels.map((each, i) => ({ label: each, sequence: i + 1, problems: [] })),
+    )
+  })
+
+  test.each(labels)('%s opens with both keys, and becomes what was backed up', async (each) => {
+    const name = `${vector}_${each}`
+    const opens = [vectorKeys.operations, vectorKeys.offline]
+    const run = await restore(name, { config: file, opens, args: ['--label', each] })
+    expect(warningsOf(succeeded(run))).toEqual([])
+    expect(await answersOf(databaseUrl(target, name), expected)).toEqual(expected)
+  })
+
+  const byHand = ABSENT.length === 0 ? test : test.skip
+  byHand('the latest is restored by its own restore.sh', async () => {
+    const home = new GpgHome()
+    try {
+      for (const { privateKey } of [vectorKeys.operations, vectorKeys.offline])
+        home.run(['--import'], await readFile(privateKey))
+      const name = `${vector}_by_hand`
+      const script = join(place(), 'store', labels.at(-1) ?? '', 'restore.sh')
+      const args = ['--signer', vectorKeys.signer.publicKey, '--database', name]
+      const { status, stderr } = spawnSync('sh', [script, ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: {
+          PATH: process.env['PATH'],
+          HOME: home.path,
+          GNUPGHOME: home.path,
+          PGHOST: '127.0.0.1',
+          PGPORT: String(target.port),
+          PGUSER: 'postgres',
+        },
+      })
+      if (status !== 0) throw new Error(stderr)
+      expect(await answersOf(databaseUrl(target, name), expected)).toEqual(expected)
+    } finally {
+      home.remove()
+    }
   })
 })

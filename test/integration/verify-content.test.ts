@@ -1,4 +1,12 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
@@ -8,6 +16,12 @@ import type { Event } from '../../src/report/events.ts'
 import type { VerifyOptions } from '../../src/verify/run.ts'
 import type { Verdict } from '../../src/verify/verdict.ts'
 import { labelOf, runBackup } from '../fixtures/backups.ts'
+import {
+  BACKUP_VECTORS,
+  copyVector,
+  keysOfVector,
+  labelsOfVector,
+} from '../fixtures/backup-vectors.ts'
 import { createDatabase, execute } from '../fixtures/databases.ts'
 import { runPgveil } from '../fixtures/run-pgveil.ts'
 import { makeVerifyTrial, verifyOptions, type VerifyTrial } from '../fixtures/verify-trial.ts'
@@ -28,10 +42,11 @@ let directory: string
 let trial: VerifyTrial
 let defaults: VerifyOptions
 let runVerify: typeof import('../../src/verify/run.ts').runVerify
+let loadSigners: typeof import('../../src/backup/keys.ts').loadSigners
 
 beforeAll(async () => {
   ;({ runVerify } = (await import(RUN)) as typeof import('../../src/verify/run.ts'))
-  const { loadSigners } = (await import(KEYS)) as typeof import('../../src/backup/keys.ts')
+  ;({ loadSigners } = (await import(KEYS)) as typeof import('../../src/backup/keys.ts'))
   directory = mkdtempSync(join(tmpdir(), 'pgveil-verify-content-'))
   ;[source, scratch] = await Promise.all([startPostgres(), startPostgres()])
   const url = await createDatabase(source, 'crm')
@@ -309,4 +324,40 @@ test('what is gone beside a view that cannot be filled is found', async () => {
   const less = await verdictAfter(['DROP INDEX by_x'], settings)
   expect(less.outcome).toBe('fail')
   expect(findings(less)).toContainEqual('index by_x of public.t is missing')
+})
+
+describe.each(BACKUP_VECTORS)('backups of an earlier version: %s', (vector) => {
+  const labels = labelsOfVector(vector)
+  let old: Partial<VerifyOptions>
+
+  beforeAll(async () => {
+    const path = join(directory, vector)
+    copyVector(vector, path)
+    const keys = await keysOfVector(vector)
+    old = {
+      store: { kind: 'directory', path },
+      signers: await loadSigners({ signer: [{ file: keys.signer.publicKey }] }),
+      verify: { ...defaults.verify, key: keys.verifier.privateKey },
+    }
+  })
+
+  test.each(labels)('%s passes', async (label) => {
+    const verdict = await verdictAfter([], { ...old, label })
+    expect(findings(verdict)).toEqual([])
+    expect(verdict).toMatchObject({ label, outcome: 'pass' })
+  })
+
+  test.each(labels)('%s: a function that is another fails it', async (label) => {
+    const other = `CREATE OR REPLACE FUNCTION twice(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1 + $1'`
+    const verdict = await verdictAfter([other], { ...old, label })
+    // Only what has the definitions with it can name the one that differs.
+    const isTold = existsSync(join(directory, vector, label, 'definitions.txt.pgp'))
+    const which = isTold
+      ? 'function public.twice(integer)'
+      : 'a function, constraint, index, view, default, comment or the like'
+    expect(findings(verdict)).toEqual([
+      `some definition (${which}) is not what it was: the digest of the structure differs`,
+    ])
+    expect(verdict.outcome).toBe('fail')
+  })
 })
