@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { Failure } from '../errors.ts'
+import { showName } from '../postgres/identifiers.ts'
 
 /** The manifest of a backup: docs/FORMAT.md says what each field means. Version 1, read for ever. */
 export const FORMAT = 'pgveil backup 1'
@@ -170,20 +171,25 @@ function parse(bytes: Buffer, name: string): Manifest {
   }
   const result = MANIFEST.safeParse(json)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new Failure(
-    'integrity',
-    `${name} is no manifest: ${issue?.path.join('.') ?? 'its content'}`,
-  )
+  throw new Failure('integrity', `${name} is no manifest: ${whereOf(result.error)}`)
+}
+
+/** What is not as it should be, like `objects.3.size`; a key that is not known is named itself. */
+function whereOf({ issues: [issue] }: z.ZodError): string {
+  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys : []
+  return [...(issue?.path ?? []), ...unknown.slice(0, 1)].join('.') || 'its content'
 }
 
 /** Whatever a table refers to is an object of this backup, once, and sums up. */
 function checkReferences({ objects, tables }: Manifest, name: string): void {
-  const byName = new Map(objects.map((object) => [object.name, object]))
+  const byName = new Map<string, ManifestObject>()
+  for (const object of objects) {
+    if (byName.has(object.name))
+      throw new Failure('integrity', `${name} names an object twice: ${object.name}`)
+    byName.set(object.name, object)
+  }
   const used = new Set<string>()
-  if (byName.size !== objects.length)
-    throw new Failure('integrity', `${name} names an object twice`)
-  for (const { segments, rows } of tables) {
+  for (const { segments, rows, ...table } of tables) {
     let sum = 0
     for (const segment of segments) {
       const object = byName.get(segment)
@@ -196,7 +202,12 @@ function checkReferences({ objects, tables }: Manifest, name: string): void {
       used.add(segment)
       sum += object.rows
     }
-    if (sum !== rows) throw new Failure('integrity', `${name}: rows of segments do not sum up`)
+    if (sum !== rows) {
+      throw new Failure(
+        'integrity',
+        `${name}: rows of ${showName(table)} do not sum up: ${sum} in its segments, ${rows} in all`,
+      )
+    }
   }
 }
 

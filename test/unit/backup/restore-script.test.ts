@@ -3,10 +3,11 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { FORMAT, type Manifest } from '../../../src/backup/manifest.ts'
+import type { Manifest } from '../../../src/backup/manifest.ts'
 import { code } from '../../../src/backup/restore-readme.ts'
 import { restoreReadme, restoreScript } from '../../../src/backup/restore-script.ts'
 import { forTerminal, localeClause, quoteForShell } from '../../../src/backup/restore-text.ts'
+import { HEX, sampleManifest as sample } from './sample-manifest.ts'
 
 const WILD = [
   `it's`,
@@ -24,53 +25,6 @@ const WILD = [
   '*',
   "'\\''",
 ]
-const HEX = 'a1'.repeat(32)
-
-function sample(change: Partial<Manifest> = {}): Manifest {
-  return {
-    format: FORMAT,
-    tool: 'pgveil test',
-    label: '20261122T020000Z-crm',
-    name: 'crm',
-    sequence: 3,
-    previous: { label: '20261121T020000Z-crm', sha256: HEX },
-    started: '2026-11-22T02:00:00Z',
-    source: {
-      systemIdentifier: null,
-      database: 'crm',
-      version: '18.4',
-      versionNumber: 180004,
-      encoding: 'UTF8',
-      collate: 'hu_HU.UTF-8',
-      ctype: 'hu_HU.UTF-8',
-      localeProvider: 'c',
-      locale: null,
-      icuRules: null,
-      lcMonetary: 'C',
-      extensions: { plpgsql: '1.0', citext: '1.6' },
-      roles: ['crm_app'],
-      snapshot: '0000-1',
-      lsn: '0/1234',
-      time: '2026-11-22T02:00:00Z',
-    },
-    seal: {
-      sides: [
-        { name: 'operations', half: HEX, recipients: ['A'.repeat(40), 'B'.repeat(40)] },
-        { name: 'offline', half: HEX, recipients: ['C'.repeat(40)] },
-      ],
-      verifier: [],
-    },
-    structure: { major: 18, digest: HEX, counts: {} },
-    tables: [],
-    sequences: [],
-    views: [],
-    largeObjects: { count: 0, bytes: 0 },
-    warnings: [],
-    objects: [],
-    ...change,
-  }
-}
-
 function table(name: string, columns: string[], segments: string[]): Manifest['tables'][number] {
   const names = { schema: name, name }
   return {
