@@ -1,13 +1,16 @@
 import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import {
   closeSync,
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -30,7 +33,7 @@ import {
 import { canarySql, NEEDLES } from '../fixtures/canaries.ts'
 import { databaseUrl, execute, query } from '../fixtures/databases.ts'
 import { findIn, formsOf, Searcher, type Needle } from '../fixtures/find-bytes.ts'
-import { labelIn, leftBy } from '../fixtures/backup-places.ts'
+import { leftBy } from '../fixtures/backup-places.ts'
 import { descendantsOf, startWatched, type WatchedRun } from '../fixtures/watched-run.ts'
 
 // Who can open a backup, and that nothing else can: no secret and no row lies anywhere in clear, while a backup or a
@@ -60,11 +63,12 @@ async function openWith(name: 'operations' | 'offline' | 'verifier', of: string)
   return openEnvelope(readFileSync(join(store, of, 'envelopes', `${name}.asc`)), new KeyRing([key]))
 }
 
-/** Both halves of a backup, in the forms they may lie around in. */
+/** Both halves of a backup and its passphrase, in the forms they may lie around in. */
 async function halvesOf(of: string): Promise<Needle[]> {
   const [a, b] = await Promise.all([openWith('operations', of), openWith('offline', of)])
   expect([a.length, b.length]).toEqual([43, 43])
-  return [a, b].flatMap((half, i) => [
+  const whole = formsOf(Buffer.concat([a, b]).toString())
+  const halves = [a, b].flatMap((half, i) => [
     { what: `half ${i}`, bytes: half },
     { what: `end of half ${i}`, bytes: half.subarray(20) },
     { what: `half ${i} in UTF-16`, bytes: Buffer.from(half.toString(), 'utf16le') },
@@ -72,6 +76,7 @@ async function halvesOf(of: string): Promise<Needle[]> {
     { what: `base64 of half ${i}`, bytes: Buffer.from(half.toString('base64').slice(0, 56)) },
     { what: `what half ${i} is text of`, bytes: Buffer.from(half.toString(), 'base64url') },
   ])
+  return [...halves, ...whole.map(({ bytes }) => ({ what: 'a form of the passphrase', bytes }))]
 }
 
 const WORDS: Needle[] = [PASSWORD, ...Object.values(PASSPHRASES)].flatMap(formsOf)
@@ -193,28 +198,76 @@ describe('who opens a backup', () => {
   })
 })
 
-/** Looks at what the system shows of a run's processes, and at its temporary files, as long as it runs. */
-function watch(run: WatchedRun, needles: readonly Needle[]): () => string[] {
-  const hits = new Set<string>()
-  const searcher = new Searcher(needles)
+/**
+ * Keeps what the system shows of a run's processes, and its temporary files, as long as it runs.
+ *
+ * @returns what of needles that may be known only when it has ended lay anywhere; call it then
+ */
+function watch(run: WatchedRun): (needles: readonly Needle[]) => string[] {
+  const seen = new Map<string, { where: string; bytes: Buffer }>()
+  const known = new Map<string, string>()
+  const keep = (where: string, bytes: Buffer) =>
+    seen.set(`${where} ${hashOf(bytes)}`, { where, bytes })
   let looks = 0
   const timer = setInterval(() => {
     looks++
     for (const pid of [run.pid, ...descendantsOf(run.pid)])
-      for (const name of ['cmdline', 'environ'])
-        for (const what of findIn(readProc(pid, name), needles)) hits.add(`${name}: ${what}`)
-    for (const hit of searcher.search(run.directory)) hits.add(hit)
+      for (const name of ['cmdline', 'environ']) keep(name, readProc(pid, name))
+    for (const path of filesOf(run.directory)) {
+      const file = join(run.directory, path)
+      const state = stateOf(file)
+      if (state === undefined || known.get(path) === state) continue
+      known.set(path, state)
+      keep(path, readOrNothing(file))
+    }
   }, 20)
-  return () => {
+  return (needles) => {
     clearInterval(timer)
     expect(looks).toBeGreaterThan(10)
-    return [...hits]
+    const all = [...seen.values()]
+    // That it was looked at: how the run was started, and what it was given.
+    const shown = (name: string, text: string) =>
+      all.some(({ where, bytes }) => where === name && bytes.includes(text))
+    expect(shown('cmdline', '/cli.js') && shown('environ', run.directory)).toBe(true)
+    const hits = all.flatMap(({ where, bytes }) =>
+      findIn(bytes, needles).map((what) => `${where}: ${what}`),
+    )
+    return [...new Set(hits)]
   }
 }
 
-function readProc(pid: number, name: string): Buffer {
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+/** Names of the files below a directory that loses some of them meanwhile. */
+function filesOf(directory: string): string[] {
   try {
-    return readFileSync(`/proc/${pid}/${name}`)
+    return readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
+      entry.isDirectory()
+        ? filesOf(join(directory, entry.name)).map((name) => join(entry.name, name))
+        : entry.isFile()
+          ? [entry.name]
+          : [],
+    )
+  } catch {
+    return []
+  }
+}
+
+/** What is another once a file was written; undefined: it is gone. */
+function stateOf(file: string): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found && `${found.ino} ${found.size} ${found.mtimeMs} ${found.ctimeMs}`
+}
+
+function readProc(pid: number, name: string): Buffer {
+  return readOrNothing(`/proc/${pid}/${name}`)
+}
+
+function readOrNothing(path: string): Buffer {
+  try {
+    return readFileSync(path)
   } catch {
     return Buffer.alloc(0)
   }
@@ -225,13 +278,16 @@ describe('nothing lies in clear', () => {
     'while a backup runs, nor afterwards: %j',
     async (...args) => {
       const run = startWatched(['backup', '--config', config, ...args], directory)
-      const found = watch(run, [...WORDS, ...NEEDLES])
+      const found = watch(run)
+      const before = readdirSync(store)
       const { code, stdout, stderr, ...result } = await run.done
       const leftFiles = leftBy(result)
-      expect(found()).toEqual([])
       expect({ code, leftFiles }).toEqual({ code: 0, leftFiles: [] })
-      const made = args.includes('--json') ? labelIn(stdout) : label
-      const secrets = [...(await halvesOf(made)), ...WORDS, ...NEEDLES]
+      const made = readdirSync(store).filter((each) => !before.includes(each))
+      expect(made).toHaveLength(1)
+      // Its own secret is known only now.
+      const secrets = [...(await halvesOf(made[0] ?? '')), ...WORDS, ...NEEDLES]
+      expect(found(secrets)).toEqual([])
       expect(findIn(Buffer.from(stdout + stderr), secrets)).toEqual([])
       expect(new Searcher(secrets).search(store)).toEqual([])
     },
@@ -247,10 +303,10 @@ describe('nothing lies in clear', () => {
       rest: { target: databaseUrl(target, 'watched'), jobs: 2 },
     })
     const run = startWatched(['restore', '--config', withTarget, ...verifier], directory)
-    const found = watch(run, secrets)
+    const found = watch(run)
     const { code, stdout, stderr, ...result } = await run.done
     const leftFiles = leftBy(result)
-    expect(found()).toEqual([])
+    expect(found(secrets)).toEqual([])
     expect({ code, leftFiles, stderr }).toEqual({ code: 0, leftFiles: [], stderr: '' })
     expect(findIn(Buffer.from(stdout), secrets)).toEqual([])
   })
@@ -258,10 +314,10 @@ describe('nothing lies in clear', () => {
   test('in what a failing run says', async () => {
     for (const how of ['terminate', 'worker'] as const) {
       const run = startWatched(['backup', '--config', config], directory)
-      const found = watch(run, [...WORDS, ...NEEDLES])
+      const found = watch(run)
       await failIt(how, run)
       const { code, stdout, stderr } = await run.done
-      expect(found()).toEqual([])
+      expect(found([...WORDS, ...NEEDLES])).toEqual([])
       expect(code).toBe(how === 'worker' ? 1 : 11)
       expect(findIn(Buffer.from(stdout + stderr), [...WORDS, ...NEEDLES])).toEqual([])
     }
