@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { startPostgres } from '../../scripts/embedded-postgres.mjs'
 import { fillSampleCrm } from '../../scripts/sample-crm/fill.mjs'
 import { createDatabase, execute, type Server } from '../fixtures/databases.ts'
+import { findDebianPostgres } from '../fixtures/debian-postgres.ts'
 import { loadEveryType } from '../fixtures/every-type.mjs'
 import { describeRights, describeRoles } from '../fixtures/rights.ts'
 import { RoundTrips, type Trial } from '../fixtures/round-trips.ts'
@@ -121,15 +121,13 @@ describe('PostgreSQL 18 to 18', () => {
   })
 })
 
-const FIFTEEN: Start = { bin: '/usr/lib/postgresql/15/bin' }
-const NATIVE = existsSync(`${FIFTEEN.bin}/pg_dump`)
-if (!NATIVE) process.stderr.write('pg_dump 15 of Debian is absent: no native pg_dump is tried\n')
+const DEBIAN = findDebianPostgres('backups by a native pg_dump')
 
 const SOURCES: [string, Start, Trial][] = [
   ['14', { major: 14 }, { jobs: 1, args: ['--pg-dump', 'wasm'] }],
-  NATIVE
-    ? ['15 of Debian', FIFTEEN, { jobs: 2, args: ['--pg-dump', 'native'] }]
-    : ['15', { major: 15 }, { jobs: 2 }],
+  DEBIAN === undefined
+    ? ['15', { major: 15 }, { jobs: 2 }]
+    : ['15 of Debian', { bin: DEBIAN }, { jobs: 2, args: ['--pg-dump', 'native'] }],
   ['16', { major: 16 }, { jobs: 3 }],
   ['17', { major: 17 }, { jobs: 3 }],
 ]

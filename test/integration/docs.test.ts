@@ -420,6 +420,7 @@ describe('files for operations', () => {
   })
 
   const analyze = find('systemd-analyze')
+  if (!analyze) process.stderr.write('\nSKIPPED: units for systemd, without systemd-analyze\n\n')
   ;(analyze ? test : test.skip)('systemd takes the units', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'pgveil-units-'))
     try {

@@ -76,11 +76,12 @@ const SHOP = [
   'ALTER DATABASE shop SET default_transaction_read_only = on',
 ]
 
+if (gpgVersion === undefined)
+  process.stderr.write('\nSKIPPED: restores with the keys that gpg holds, without gpg\n\n')
 const ABSENT = ['gpg', 'zstd', 'psql'].filter((program) => !isInstalled(program))
 if (ABSENT.length > 0) {
-  process.stderr.write(
-    `\nSKIPPED: restore.sh of earlier versions, without ${ABSENT.join(', ')}\n\n`,
-  )
+  const absent = ABSENT.join(', ')
+  process.stderr.write(`\nSKIPPED: restore.sh of earlier versions, without ${absent}\n\n`)
 }
 
 let directory: string
