@@ -19,6 +19,10 @@ CREATE TABLE visit_1 PARTITION OF visit FOR VALUES WITH (MODULUS 2, REMAINDER 1)
 INSERT INTO visit SELECT i, 'place ' || i FROM generate_series(1, 200) i;
 CREATE TABLE setting (name text PRIMARY KEY, value text);
 INSERT INTO setting VALUES ('currency', 'HUF'), ('country', 'HU');
+CREATE TABLE twin_1 (x text);
+INSERT INTO twin_1 VALUES ('salt');
+CREATE TABLE twin_2 (x text);
+INSERT INTO twin_2 VALUES ('mint');
 CREATE TABLE empty_one (id int);
 CREATE SEQUENCE invoice_number START 1000;
 SELECT nextval('invoice_number'), nextval('invoice_number');
