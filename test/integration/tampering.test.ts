@@ -544,10 +544,11 @@ describe('forged', () => {
     type Lie = (manifest: Manifest) => void
     const segment = ({ objects, tables: [table] }: Manifest) =>
       objects.find(({ name }) => name === table!.segments[0])!
-    const rows = /holds 50\d rows instead of 50\d/
     const lies: Record<string, [Lie, RegExp]> = {
-      'a row more': [(m) => void (m.tables[0]!.rows++, segment(m).rows!++), rows],
-      'a row less': [(m) => void (m.tables[0]!.rows--, segment(m).rows!--), rows],
+      'a row more': [
+        (m) => void (m.tables[0]!.rows++, segment(m).rows!++),
+        /holds 503 rows instead of 504/,
+      ],
       'other rows': [(m) => (segment(m).digest = '0'.repeat(32)), /holds other rows than/],
       'a large object more': [
         (m) => m.largeObjects.count++,
@@ -556,10 +557,6 @@ describe('forged', () => {
       'an index less': [
         (m) => m.structure.counts['indexes']!--,
         /the restored database has 2 indexes, the manifest says 1/,
-      ],
-      'a kind that is not there': [
-        (m) => (m.structure.counts['moons'] = 1),
-        /the restored database has 0 moons, the manifest says 1/,
       ],
       'other definitions': [
         (m) => (m.structure.digest = '0'.repeat(64)),
