@@ -1,6 +1,6 @@
-// npm run bench:memory: the memory of all our processes with two jobs, at two scales and with one huge
-// field that is not masked. It must not grow with the rows.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+// npm run bench:memory: the memory of all our processes with two jobs, of copies, backups and restores, at two scales and
+// with one huge field that is not masked. It must not grow with the rows.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
@@ -8,7 +8,8 @@ import { bootstrap, ROOT } from '../bootstrap.mjs'
 import { startPostgres } from '../embedded-postgres.mjs'
 import { readOptions } from '../options.mjs'
 import { fillSampleCrm } from '../sample-crm/fill.mjs'
-import { measureCopy } from './measure.mjs'
+import { measure, measureCopy } from './measure.mjs'
+import { writeTrial } from './trial-keys.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
   options: {
@@ -27,6 +28,27 @@ async function execute(url, sql) {
 
 /** @param {string} url @param {string} database */
 const at = (url, database) => url.replace(/postgres$/, database)
+
+/**
+ * A backup into a directory and its restore beside the source.
+ *
+ * @param {string} source @param {string} target
+ * @returns {Promise<{ backup_peak_rss_mb: number, restore_peak_rss_mb: number }>}
+ */
+async function measureBackup(source, target) {
+  const place = mkdtempSync(join(directory, 'backup-'))
+  const { custodians } = await writeTrial(place, source, { directory: 'store' })
+  mkdirSync(join(place, 'store'), { mode: 0o700 })
+  const common = [`--config=${join(place, 'pgveil.yaml')}`, '--jobs=2']
+  const backup = await measure(['backup', ...common])
+  const keys = custodians.map((key) => `--key=${key}`)
+  const restore = await measure(['restore', ...common, `--target=${target}`, ...keys])
+  rmSync(place, { recursive: true })
+  return {
+    backup_peak_rss_mb: Math.round(backup.peak),
+    restore_peak_rss_mb: Math.round(restore.peak),
+  }
+}
 
 bootstrap()
 const production = await startPostgres()
@@ -47,7 +69,9 @@ try {
       bytes,
       seconds,
       peak_rss_mb: Math.round(peak),
+      ...(await measureBackup(source, at(dev.url, `restored_${scale}`))),
     })
+    await execute(dev.url, `DROP DATABASE restored_${scale}`)
   }
   const megabytes = Number(options.field)
   await execute(production.url, 'CREATE DATABASE huge')

@@ -13,7 +13,13 @@ import {
   readEnvelopes,
   type Envelopes,
 } from './envelopes.ts'
-import { LABEL, manifestDigest, readManifest, type Manifest } from './manifest.ts'
+import {
+  LABEL,
+  manifestDigest,
+  readManifest,
+  type Manifest,
+  type ManifestObject,
+} from './manifest.ts'
 import { readWhole } from './read-whole.ts'
 
 export { readWhole } from './read-whole.ts'
@@ -171,13 +177,22 @@ function checkSides({ manifest, envelopes }: Backup): void {
 }
 
 function checkFiles({ label, manifest, files }: Backup): void {
-  for (const { name, size } of manifest.objects) {
+  const [wrong] = wrongFiles(label, manifest.objects, files)
+  if (wrong !== undefined) throw new Failure('integrity', wrong)
+}
+
+/** A sentence for each object that is missing, or has another size. */
+export function wrongFiles(
+  label: string,
+  objects: readonly ManifestObject[],
+  files: Files,
+): string[] {
+  return objects.flatMap(({ name, size }) => {
     const found = files.get(name)
-    if (found === undefined) throw new Failure('integrity', `${label}/${name} is missing`)
-    if (found !== size) {
-      throw new Failure('integrity', `${label}/${name} has ${found} bytes instead of ${size}`)
-    }
-  }
+    if (found === size) return []
+    const how = found === undefined ? 'is missing' : `has ${found} bytes instead of ${size}`
+    return [`${label}/${name} ${how}`]
+  })
 }
 
 /** What is not sealed is for people who have nothing else: somebody may run restore.sh. */

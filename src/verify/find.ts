@@ -1,5 +1,12 @@
-import { findBackup, readWhole, type Backup, type Files } from '../backup/backups.ts'
-import { LABEL, readManifest } from '../backup/manifest.ts'
+import {
+  findBackup,
+  readWhole,
+  scanStore,
+  wrongFiles,
+  type Backup,
+  type Files,
+} from '../backup/backups.ts'
+import { LABEL, readManifest, type ManifestObject } from '../backup/manifest.ts'
 import { Failure } from '../errors.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import type { Store } from '../store/store.ts'
@@ -43,20 +50,25 @@ export async function findForTest(
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'integrity') throw error
     // Who says that an object is wrong has found the signature good before.
-    const isObject = (await objectNames(store, label)).some((name) =>
-      error.message.startsWith(`${label}/${name} `),
-    )
-    if (isObject) objects.checks++
-    ;(isObject ? objects : signature).fail(error.message)
+    const listed = await listedObjects(store, label)
+    if (!listed.some(({ name }) => error.message.startsWith(`${label}/${name} `))) {
+      signature.fail(error.message)
+      return undefined
+    }
+    const files = (await scanStore(store, label)).get(label) ?? new Map<string, number>()
+    objects.checks += listed.length
+    // All of them, not the first alone.
+    const wrong = new Set([error.message, ...wrongFiles(label, listed, files)])
+    for (const message of wrong) objects.fail(message)
     return undefined
   }
 }
 
-/** Names that the manifest lists, whoever wrote it. */
-async function objectNames(store: Store, label: string): Promise<string[]> {
+/** What the manifest lists, whoever wrote it. */
+async function listedObjects(store: Store, label: string): Promise<ManifestObject[]> {
   try {
     const bytes = await readWhole(store, `${label}/manifest.json`, 256 * 1024 * 1024)
-    return readManifest(bytes, label).objects.map(({ name }) => name)
+    return readManifest(bytes, label).objects
   } catch (error) {
     if (error instanceof Failure && error.kind === 'integrity') return []
     throw error

@@ -3,6 +3,7 @@ import { openStore } from '../store/open.ts'
 import { storedBytes, type Backup, type Files } from '../backup/backups.ts'
 import { envelopeName } from '../backup/envelopes.ts'
 import type { Opening } from '../backup/unlock.ts'
+import type { Failure } from '../errors.ts'
 import { Run } from '../jobs/run.ts'
 import type { Emit } from '../report/events.ts'
 import type { Store } from '../store/store.ts'
@@ -22,6 +23,8 @@ export interface TestRequest {
   options: VerifyOptions
   opening: Opening
   rules: VerificationRules | undefined
+  /** Why there are none though there should be: all else is tested, and nothing passes. */
+  rulesProblem?: Failure
   /** Whose verdicts are believed. */
   believed: VerifyOptions['signers']
   store: Store
@@ -71,8 +74,9 @@ class RestoreTest {
   constructor(request: TestRequest, run: Run) {
     this.#request = request
     this.#run = run
-    const { rules } = request
+    const { rules, rulesProblem } = request
     const wanted = STEPS.filter((step) => {
+      if (step === 'assertions' && rulesProblem) return true
       if (step === 'assertions' || step === 'commands') return (rules?.[step].length ?? 0) > 0
       return step !== 'limits' || Object.keys(rules?.limits ?? {}).length > 0
     })
@@ -83,6 +87,8 @@ class RestoreTest {
   async verdict(): Promise<Tested> {
     const { labels, label } = this.#request
     const records = { signature: this.#record('signature'), objects: this.#record('objects') }
+    const { rulesProblem } = this.#request
+    if (rulesProblem) recordFailure(this.#record('assertions'), rulesProblem)
     await this.#step('signature', async () => {
       this.#backup = await findForTest(records, {
         ...this.#request.options,

@@ -187,19 +187,11 @@ export class Restored {
   }
 
   /**
-   * Removes persons who were erased, as a recovery would, and looks whether they are gone. Where nothing says what becomes
-   * of rows that refer to them, a recovery would stop there.
+   * Removes persons who were erased, as a recovery would, and looks whether they are gone.
+   *
+   * @throws Failure `refused` where nothing says what becomes of rows that refer to them: a recovery would stop there
    */
   async erase(record: StepRecord): Promise<void> {
-    try {
-      await this.#erase(record)
-    } catch (error) {
-      if (!(error instanceof Failure) || error.kind !== 'refused') throw error
-      record.incomplete([error.message, error.hint].filter(Boolean).join(' – '))
-    }
-  }
-
-  async #erase(record: StepRecord): Promise<void> {
     const erasures = this.#erasures
     if (!erasures) return
     const { built, opened } = this.#parts

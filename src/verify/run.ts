@@ -23,8 +23,8 @@ export type { VerifyOptions } from './options.ts'
  * told once more.
  *
  * @returns the verdicts, each a pass
- * @throws Failure `verdict` after all of them were emitted, where one is not a pass; `usage`, `config`, `key`,
- *   `refused`, `store` where a test could not begin, or its verdict not be stored. Other backups are tested all the same
+ * @throws Failure `verdict` after all of them were emitted, where one is not a pass; `usage`, `config`, `key`, `store`
+ *   where no test could begin, or a verdict not be stored. Other backups are tested all the same
  */
 export async function runVerify(
   options: VerifyOptions,
@@ -32,7 +32,7 @@ export async function runVerify(
   signal: AbortSignal,
 ): Promise<Verdict[]> {
   const { verify, env } = options
-  const rules = verify.rules === undefined ? undefined : await readVerificationRules(verify.rules)
+  const own = await readRules(verify.rules, emit)
   const believed = await loadVerdictSigners(verify)
   const signing = await loadVerdictKey(verify, believed, env)
   const opening = options.opening ?? (await loadVerifierKey(verify, env))
@@ -45,10 +45,11 @@ export async function runVerify(
     const troubles: { label: string; failure: Failure }[] = []
     for (const label of chosen) {
       signal.throwIfAborted()
-      const request = { options, opening, rules, believed, store, labels, label }
+      const request = { options, opening, ...own, believed, store, labels, label }
       try {
         const { trouble, verdict, ...event } =
-          (await earlierVerdict(request)) ?? (await testAndRecord(request, signing, emit, signal))
+          (await earlierVerdict(request, emit)) ??
+          (await testAndRecord(request, signing, emit, signal))
         const told = tonights(options) ? withLateness(verdict, options.everyHours) : verdict
         emit({ event: 'verdict', verdict: told, ...event })
         verdicts.push(told)
@@ -66,6 +67,22 @@ export async function runVerify(
     return verdicts
   } finally {
     await store.close()
+  }
+}
+
+/** Rules that cannot be used keep no backup from being tested, but from passing. */
+async function readRules(
+  path: string | undefined,
+  emit: Emit,
+): Promise<Pick<TestRequest, 'rules' | 'rulesProblem'>> {
+  if (path === undefined) return { rules: undefined }
+  try {
+    return { rules: await readVerificationRules(path) }
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error
+    const message = `nothing can pass: ${error.message}`
+    emit({ event: 'warning', code: 'rules', message })
+    return { rules: undefined, rulesProblem: error }
   }
 }
 
@@ -108,13 +125,16 @@ async function testAndRecord(
 }
 
 /** The verdict in force, where the backup cannot be opened for another. */
-async function earlierVerdict(request: TestRequest): Promise<Told | undefined> {
+async function earlierVerdict(request: TestRequest, emit: Emit): Promise<Told | undefined> {
   const { options, store, labels, label, believed } = request
   const files: Files = labels.get(label) ?? new Map()
-  if (options.opening || files.has(envelopeName('verifier'))) return undefined
+  if (options.opening || request.rulesProblem || files.has(envelopeName('verifier')))
+    return undefined
   const digest = await digestOf(store, label, files)
   if (digest === undefined) return undefined
-  const last = lastVerdict(await readVerdicts(store, { label, digest, files }, believed))
+  const found = await readVerdicts(store, { label, digest, files }, believed)
+  for (const message of found.problems) emit({ event: 'warning', code: 'verdict', message })
+  const last = lastVerdict(found)
   return last && last.outcome !== 'incomplete' ? { verdict: last, earlier: true } : undefined
 }
 

@@ -58,21 +58,15 @@ export class StepRecord {
   }
 }
 
-/** Failures about how the test was asked for, or that end it: no verdict comes of them. */
-const NO_VERDICT: ReadonlySet<Failure['kind']> = new Set([
-  'usage',
-  'config',
-  'refused',
-  'interrupted',
-  'terminated',
-])
+/** Failures that end the test: no verdict comes of them. */
+const NO_VERDICT: ReadonlySet<Failure['kind']> = new Set(['interrupted', 'terminated'])
 
 /** Connection lost, no room, no memory, ended by an operator, system errors: nothing that a backup is to blame for. */
 const TROUBLE = /^(08|53|57|58|XX)/
 
 /**
  * Writes down what a step ended with: `integrity`, and what a server refuses of a backup's content, is a failure; keys,
- * stores and servers that are not there make the test incomplete.
+ * stores, servers and settings that are not there, or must not be used, make the test incomplete.
  *
  * @throws the error itself where it is no finding
  */

@@ -223,7 +223,7 @@ describe('persons who were erased since', () => {
       settings(),
     )
     expect(findings(verdict).at(-1)).toMatch(
-      /rows of public\.visit refer to erased ones by the constraint visit_person_fkey.* – write erasure: /,
+      /rows of public\.visit refer to erased ones by the constraint visit_person_fkey.* \(write erasure: /,
     )
     const health = verdict.steps.find(({ step }) => step === 'health')
     expect(health?.outcome).toBe('incomplete')
