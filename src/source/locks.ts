@@ -11,6 +11,11 @@ import { errorCode, type Endpoint } from '../postgres/connect.ts'
 
 /** How long to wait for whoever has a table for himself. pg_dump waits as long. */
 const LOCK_WAIT = '60s'
+/**
+ * Where the session with the snapshot has its locks, nobody else has a table for himself: whoever waits then waits behind
+ * somebody who waits for the run, and everybody else behind both.
+ */
+const JOIN_WAIT = '10s'
 /** For sessions that take locks as they come. */
 export const WAIT_FOR_LOCKS = `SET lock_timeout = '${LOCK_WAIT}'`
 /** Sessions that lock tables, beside the workers: the one that holds the snapshot, and pg_dump, two at a time. */
@@ -50,7 +55,7 @@ async function hasRoom(client: pg.Client, tables: number, workers: number): Prom
 }
 
 /** SQL that locks tables, for a session in a transaction. */
-function lockSql(tables: readonly LockableTable[], wait = LOCK_WAIT): string {
+function lockSql(tables: readonly LockableTable[], wait: string): string {
   const names = tables.map(({ name }) => `ONLY ${name}`).join(', ')
   return `SET lock_timeout = '${wait}'; LOCK TABLE ${names} IN ACCESS SHARE MODE`
 }
@@ -94,7 +99,7 @@ export async function beginLocked(
       const born = seen.filter(({ oid }) => !known.has(oid))
       if (born.length > 0) await client.query(lockSql(born, wait))
       if (born.length === 0 || !(await readTables(client)).some(({ rewritten }) => rewritten))
-        return lockSql(seen)
+        return lockSql(seen, JOIN_WAIT)
       await client.query('ROLLBACK')
     } catch (error) {
       await client.query('ROLLBACK')

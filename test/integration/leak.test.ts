@@ -20,8 +20,8 @@ import {
 // among temporary files, in output or on command lines, however a copy ends.
 
 const ROWS = 12_000
-const KILLS = 12
-const SIGNALS = 8
+const KILLS = 10
+const SIGNALS = 6
 const SEED = Number(process.env['PGVEIL_TEST_SEED'] ?? Date.now() % 1_000_000)
 
 /** Everything that the target's server can be made to write into its log. */
