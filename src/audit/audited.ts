@@ -5,16 +5,17 @@ import type { StoreSettings } from '../config/store.ts'
 import { Failure } from '../errors.ts'
 import type { StartRecord } from './record.ts'
 
-/** Commands that neither read production nor touch keys, backups or masked databases. All others are recorded. */
+/** Commands that look at nothing but this program and its records. All others are recorded. */
 const UNRECORDED: ReadonlySet<string> = new Set([
   '', // no command, but --help or --version
   'audit show',
   'audit verify',
-  'list',
   'masks',
-  'report',
   'rules schema',
 ])
+
+/** Commands that only look at backups. Whoever needs them, at night on a machine that has no room, is not to be kept from it. */
+const LOOKING: ReadonlySet<string> = new Set(['list', 'report'])
 
 /** Which databases a command works on where no flag says so. */
 const DATABASES: Readonly<Record<string, readonly ('source' | 'target')[]>> = {
@@ -48,6 +49,11 @@ export function commandOf(args: Arguments): string {
 
 export function isRecorded(command: string): boolean {
   return !UNRECORDED.has(command)
+}
+
+/** Whether the command changes something, so that it has to be recorded where records are wanted. */
+export function changes(command: string): boolean {
+  return !LOOKING.has(command)
 }
 
 /**

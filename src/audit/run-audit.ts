@@ -3,7 +3,14 @@ import { join } from 'node:path'
 import { Failure, systemReason } from '../errors.ts'
 import type { WarningEvent } from '../report/events.ts'
 import type { Reporter } from '../report/reporter.ts'
-import { describeRun, commandOf, isRecorded, type Arguments, type Audited } from './audited.ts'
+import {
+  changes,
+  commandOf,
+  describeRun,
+  isRecorded,
+  type Arguments,
+  type Audited,
+} from './audited.ts'
 import { auditDirectory } from './directory.ts'
 import type { Appended } from './log.ts'
 import type { Told } from './record.ts'
@@ -141,8 +148,9 @@ export class RunAudit {
   }
 }
 
-/** Whoever makes backups, or says something about records, wants nothing done that is not recorded. */
-function isRequired({ settings }: Audited): boolean {
+/** Whoever makes backups, or says something about records, wants nothing changed that is not recorded. */
+function isRequired({ settings, start }: Audited): boolean {
+  if (!changes(start.command)) return false
   return settings.backup !== undefined || settings.operations.audit.required
 }
 

@@ -123,12 +123,15 @@ test('what failed is recorded with the kind of failure, and without passwords', 
   expect(JSON.stringify(read())).not.toContain(encodeURIComponent(PASSWORD))
 })
 
-test('who only looks leaves no record; arguments that are wrong neither', async () => {
-  await pgveil('list')
+test('who looks at backups leaves a record; who looks at nothing of theirs, or errs, leaves none', async () => {
   await pgveil('backup', '--frobnicate')
   await runPgveil(['backup', '--help'], { env })
   await runPgveil(['masks'], { env })
+  await runPgveil(['audit', 'show', '--config', config], { env })
   expect(existsSync(records())).toBe(false)
+  await pgveil('list')
+  const { stdout } = await runPgveil(['audit', 'show', '--config', config], { env })
+  expect(stdout).toMatch(/ list +\S* *done /)
 })
 
 describe('where nothing can be recorded', () => {
@@ -143,6 +146,12 @@ describe('where nothing can be recorded', () => {
       expect(code).toBe(10)
     }
     expect(readdirSync(join(place, 'store'))).toEqual([])
+  })
+
+  test('backups are listed all the same, with a warning', async () => {
+    const { code, stderr } = await pgveil('list')
+    expect(stderr).toMatch(/warning: cannot write audit records to .*\(audit-not-written\)/)
+    expect(code).toBe(0)
   })
 
   test('a copy is made all the same where there is no configuration, with a warning', async () => {

@@ -25,7 +25,7 @@ beforeAll(async () => {
       ])
       sources.set(major, source)
       targets.set(major, target)
-      await fillSampleCrm(await createDatabase(source, 'crm'))
+      await fillSampleCrm(await createDatabase(source, 'crm'), { scale: 0.5 })
       await loadEveryType(await createDatabase(source, 'every_type'))
       // policies name them
       await execute(target.url, 'CREATE ROLE crm_app', 'CREATE ROLE every_type_reader')
@@ -59,7 +59,9 @@ const PAIRS: [Major, Major][] = [
 
 describe.each(PAIRS)('PostgreSQL %i to %i', (from, to) => {
   describe.each(['crm', 'every_type'])('%s', (database) => {
-    test.each(WAYS)('%s', async (way) => {
+    // How an old server's rows are read shows on the way to a new one, too.
+    const ways = to === 18 ? WAYS : (['relay', 'same'] as const)
+    test.each(ways)('%s', async (way) => {
       const jobs = way === 'relay' || way === 'same' ? 3 : 1
       expect(await differences(database, from, to, way, jobs)).toEqual([])
     })

@@ -203,21 +203,22 @@ test('city, code and state share their default domain, others have their own', (
 })
 
 describe('distinct originals stay distinct', () => {
-  const COUNT = 200_000
+  /** Of the others, which share what is drawn, a quarter. */
+  const MOST = 200_000
 
-  test.each([
-    ['internet.email', (i: number) => `user${i}@example.hu`],
-    ['internet.userName', (i: number) => `user${i}`],
-    ['internet.url', (i: number) => `https://example.hu/${i}`],
-    ['phone.number', (i: number) => `+36 20 ${1_000_000 + i}`],
-    ['hash', (i: number) => `value ${i}`],
-  ])('%s', async (name, original) => {
-    const { mask, prepared } = await open(name, { unique: true, rows: COUNT })
+  test.each<[string, number, (i: number) => string]>([
+    ['internet.email', MOST, (i: number) => `user${i}@example.hu`],
+    ['internet.userName', MOST / 4, (i: number) => `user${i}`],
+    ['internet.url', MOST / 4, (i: number) => `https://example.hu/${i}`],
+    ['phone.number', MOST / 4, (i: number) => `+36 20 ${1_000_000 + i}`],
+    ['hash', MOST / 4, (i: number) => `value ${i}`],
+  ])('%s', async (name, count, original) => {
+    const { mask, prepared } = await open(name, { unique: true, rows: count })
     expect(prepared.injective).toBe(true)
     expect(prepared.proof).toBeTruthy()
     const masks = new Set<string>()
-    for (let i = 0; i < COUNT; i++) masks.add(maskBytes(mask, Buffer.from(original(i)))!.toString())
-    expect(masks.size).toBe(COUNT)
+    for (let i = 0; i < count; i++) masks.add(maskBytes(mask, Buffer.from(original(i)))!.toString())
+    expect(masks.size).toBe(count)
   })
 
   test('the suffix grows with the rows and gives way to nothing', async () => {
