@@ -1,8 +1,9 @@
-import { hostname, userInfo } from 'node:os'
+import { hostname } from 'node:os'
 import type { Settings } from '../config/config.ts'
 import type { Flags } from '../config/layers.ts'
 import type { StoreSettings } from '../config/store.ts'
 import { Failure } from '../errors.ts'
+import { userName } from '../who.ts'
 import type { StartRecord } from './record.ts'
 
 /** Commands that look at nothing but this program and its records. All others are recorded. */
@@ -102,15 +103,6 @@ function optionsOf(argv: readonly string[], args: Arguments): string[] {
 function whoRuns(env: NodeJS.ProcessEnv): { user: string; sudo?: string } {
   const sudo = env['SUDO_USER']
   return { user: userName(), ...(sudo && { sudo }) }
-}
-
-/** A user without an entry, as in a container, has a number only. */
-function userName(): string {
-  try {
-    return userInfo().username
-  } catch {
-    return String(process.getuid?.() ?? 'unknown')
-  }
 }
 
 /** A database without its password; undefined where none is set, which the command will say. */

@@ -1,5 +1,6 @@
-import { hostname, userInfo } from 'node:os'
 import type { Store } from '../store/store.ts'
+import { stampTime } from './label.ts'
+import { userAtHost } from '../who.ts'
 
 /**
  * Which sides could open a backup, and when: an object of each drill, for the report to remind of the next. They are not
@@ -7,8 +8,7 @@ import type { Store } from '../store/store.ts'
  */
 const FORMAT = 'pgveil drill 1'
 const FOLDER = 'drills'
-const RECORD =
-  /^drills\/([a-z0-9][a-z0-9_-]{0,62})\.([a-z][a-z0-9-]{0,30})\.(\d{8})T(\d{6})Z\.json$/
+const RECORD = /^drills\/([a-z0-9][a-z0-9_-]{0,62})\.([a-z][a-z0-9-]{0,30})\.(\d{8}T\d{6}Z)\.json$/
 
 export interface Drill {
   /** The chain, and the backup of it. */
@@ -27,7 +27,7 @@ export async function recordDrill(
   { name, label, side, at, tool }: Drill,
 ): Promise<void> {
   const time = `${new Date(at).toISOString().slice(0, 19)}Z`
-  const by = `${userInfo().username}@${hostname()}`
+  const by = userAtHost()
   const content = { format: FORMAT, name, label, side, time, by, tool }
   const object = `${FOLDER}/${name}.${side}.${time.replace(/[-:]/g, '')}.json`
   const bytes = Buffer.from(`${JSON.stringify(content, null, 1)}\n`)
@@ -42,12 +42,9 @@ export async function recordDrill(
 export async function readDrills(store: Store, name: string): Promise<Map<string, number>> {
   const last = new Map<string, number>()
   for await (const object of store.list(`${FOLDER}/${name}.`)) {
-    const [, chain, side = '', date = '', time = ''] = RECORD.exec(object.name) ?? []
+    const [, chain, side = '', time = ''] = RECORD.exec(object.name) ?? []
     if (chain !== name) continue
-    const at = Date.parse(
-      `${date.replace(/(....)(..)/, '$1-$2-')}T${time.replace(/(..)(..)/, '$1:$2:')}Z`,
-    )
-    last.set(side, Math.max(at, last.get(side) ?? 0))
+    last.set(side, Math.max(stampTime(time), last.get(side) ?? 0))
   }
   return last
 }

@@ -10,6 +10,7 @@ import type { Outcome } from '../verify/verdict.ts'
 import { lastVerdict, readVerdicts } from '../verify/verdicts.ts'
 import { chainProblems, openBackups, scanStore, storedBytes, type Backup } from './backups.ts'
 import { envelopeName } from './envelopes.ts'
+import { labelName } from './label.ts'
 
 export interface ListOptions {
   store: StoreSettings
@@ -126,7 +127,7 @@ function listed(
 function unreadable(label: string, problems: string[]): ListedBackup {
   return {
     label,
-    name: label.slice(label.indexOf('Z-') + 2),
+    name: labelName(label),
     sequence: 0,
     time: '',
     age: 0,

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { labelName } from '../backup/label.ts'
 import type { BackupSettings } from '../config/backup.ts'
 import type { OperationsSettings } from '../config/operations.ts'
 import type { StoreSettings } from '../config/store.ts'
@@ -17,7 +18,7 @@ import { keyFacts, type KeyFacts } from './keys.ts'
 import { lookIntoStore, type Look } from './look.ts'
 import { plural } from '../report/numbers.ts'
 import type { Limits } from '../verify/rules.ts'
-import { labelName, moment } from './words.ts'
+import { moment } from './words.ts'
 import {
   ageOf,
   drillsOf,

@@ -1,6 +1,6 @@
 import type { Day } from './facts.ts'
 import type { Past } from './history.ts'
-import { labelTime } from './words.ts'
+import { stampTime } from '../backup/label.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
@@ -29,11 +29,11 @@ function dayOf(number: number, { history, here, damaged, everyHours, at }: DaysR
   const end = begin + DAY_MS
   const date = new Date(begin).toISOString().slice(0, 10)
   const own = history.filter(({ time }) => within(Date.parse(time), begin, end))
-  const broken = damaged.filter((label) => within(labelTime(label), begin, end))
+  const broken = damaged.filter((label) => within(stampTime(label), begin, end))
   const last = own.at(-1)
   const backups = own.length + broken.filter((label) => own.every((o) => o.label !== label)).length
   const [wrong] = broken
-  if (wrong !== undefined && (!last || labelTime(wrong) >= labelTime(last.label)))
+  if (wrong !== undefined && (!last || stampTime(wrong) >= stampTime(last.label)))
     return { date, state: 'damaged', backups, label: wrong }
   if (!last)
     return { date, state: stateWithout(history, begin, Math.min(end, at), everyHours), backups }

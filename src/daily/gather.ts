@@ -7,11 +7,11 @@ import {
   type Files,
 } from '../backup/backups.ts'
 import { readDrills } from '../backup/drills.ts'
+import { labelName, stampTime } from '../backup/label.ts'
 import { Failure } from '../errors.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
 import type { Store } from '../store/store.ts'
 import { readTested, type Tested } from './verdicts.ts'
-import { labelName, labelTime } from './words.ts'
 
 const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
@@ -80,7 +80,7 @@ export async function gather(request: GatherRequest): Promise<Gathered> {
       .map(([label, { size }]) => ({
         label,
         objects: size,
-        age: Math.max(0, (at - labelTime(label)) / 1000),
+        age: Math.max(0, (at - stampTime(label)) / 1000),
       })),
     stranded,
     lockedUntil:

@@ -14,14 +14,3 @@ export function span(seconds: number): string {
 export function moment(time: string): string {
   return `${time.slice(0, 10)} ${time.slice(11, 16)} UTC`
 }
-
-/** When something labelled began, in milliseconds: `20261122T020000Z-crm`. */
-export function labelTime(label: string): number {
-  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z-/.exec(label) ?? []
-  return Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`)
-}
-
-/** The chain that a label belongs to. */
-export function labelName(label: string): string {
-  return label.slice(label.indexOf('Z-') + 2)
-}

@@ -1,4 +1,4 @@
-import { hostname, userInfo } from 'node:os'
+import { labelName } from '../backup/label.ts'
 import { loadSigners, loadSigningKey } from '../backup/keys.ts'
 import { scanStore } from '../backup/backups.ts'
 import type { BackupSettings } from '../config/backup.ts'
@@ -20,6 +20,7 @@ import {
   type NewRecord,
 } from './ledger.ts'
 import { rememberLedger } from './memory.ts'
+import { userAtHost } from '../who.ts'
 
 export interface LedgerOptions {
   store: StoreSettings
@@ -122,7 +123,7 @@ function newRecord(
 ): NewRecord {
   return {
     time: new Date().toISOString(),
-    by: `${userInfo().username}@${hostname()}`,
+    by: userAtHost(),
     name,
     check: keyCheck(key),
     schema: table.schema,
@@ -160,7 +161,7 @@ async function chainOf(store: Store, { name, backup }: RecordOptions): Promise<s
   const configured = name ?? backup.name
   if (configured !== undefined) return configured
   const labels = [...(await scanStore(store)).keys()]
-  const names = [...new Set(labels.map((label) => label.slice(label.indexOf('Z-') + 2)))]
+  const names = [...new Set(labels.map(labelName))]
   const [only] = names
   if (only !== undefined && names.length === 1) return only
   throw new Failure(

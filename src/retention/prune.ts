@@ -1,5 +1,5 @@
-import { hostname, userInfo } from 'node:os'
 import { chainProblems, openBackups, type Backup } from '../backup/backups.ts'
+import { labelName, stampTime } from '../backup/label.ts'
 import { loadSigners, loadSigningKey, readReferences } from '../backup/keys.ts'
 import type { BackupSettings } from '../config/backup.ts'
 import type { RetentionSettings, VerifySettings } from '../config/operations.ts'
@@ -14,6 +14,7 @@ import { decide, type Candidate, type Decision } from './policy.ts'
 import { notePruned, type PrunedEntry } from './pruned.ts'
 import { removeBackup, removeNames } from './removal.ts'
 import { survey, type Found } from './survey.ts'
+import { userAtHost } from '../who.ts'
 
 export interface PruneOptions {
   store: StoreSettings
@@ -108,8 +109,8 @@ async function toCandidates(
     const damaged = wrong.get(label)
     candidates.push({
       label,
-      name: label.slice(label.indexOf('Z-') + 2),
-      time: backup ? new Date(backup.manifest.source.time) : labelTime(label),
+      name: labelName(label),
+      time: backup ? new Date(backup.manifest.source.time) : new Date(stampTime(label)),
       proven: backup !== undefined && (await isProven(store, backup, verifiers, doubts)),
       ...(damaged !== undefined && { damaged }),
     })
@@ -117,22 +118,6 @@ async function toCandidates(
   for (const message of doubts) emit(warning('verdict-not-believed', message))
   if (doubts.length > 0 && !candidates.some(({ proven }) => proven)) throw noneBelieved(verifiers)
   return candidates
-}
-
-/** `20261122T020000Z-crm` */
-function labelTime(label: string): Date {
-  const [, date = '', time = ''] = /^(\d{8})T(\d{6})Z/.exec(label) ?? []
-  const part = (text: string, at: number) => Number(text.slice(at, at + 2))
-  return new Date(
-    Date.UTC(
-      Number(date.slice(0, 4)),
-      part(date, 4) - 1,
-      part(date, 6),
-      part(time, 0),
-      part(time, 2),
-      part(time, 4),
-    ),
-  )
 }
 
 async function isProven(
@@ -216,7 +201,7 @@ class Pruning {
     keys: Pick<Parameters<typeof notePruned>[1], 'signers' | 'signing'>,
   ): Promise<void> {
     const at = new Date(this.#options.at).toISOString()
-    const by = `${userInfo().username}@${hostname()}`
+    const by = userAtHost()
     const byName = new Map<string, PrunedEntry[]>()
     for (const { label, manifest, digest } of backups.values()) {
       if (decisions.get(label)?.keep !== false) continue

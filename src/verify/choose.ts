@@ -1,5 +1,6 @@
 import type { Files } from '../backup/backups.ts'
 import { envelopeName } from '../backup/envelopes.ts'
+import { labelName } from '../backup/label.ts'
 import { Failure } from '../errors.ts'
 import type { Emit } from '../report/events.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
@@ -30,7 +31,7 @@ export async function chooseLabels(
       hint: 'pgveil list shows what is there',
     })
   }
-  const names = new Set(there.map((each) => each.slice(each.indexOf('Z-') + 2)))
+  const names = new Set(there.map(labelName))
   if (names.size > 1) {
     throw new Failure('usage', `${store.label} holds backups of ${[...names].join(', ')}`, {
       hint: 'say which with --name, or give a --label',

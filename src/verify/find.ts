@@ -6,6 +6,7 @@ import {
   type Backup,
   type Files,
 } from '../backup/backups.ts'
+import { stampTime } from '../backup/label.ts'
 import { LABEL, readManifest, type ManifestObject } from '../backup/manifest.ts'
 import { Failure } from '../errors.ts'
 import type { PublicKeyFile } from '../seal/keys.ts'
@@ -119,10 +120,7 @@ function hours(seconds: number): string {
 
 /** When the snapshot of a backup was taken, in milliseconds: its label says it. */
 export function timeOf(label: string): number {
-  LABEL.parse(label)
-  const [, year, month, day, hour, minute, second] =
-    /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z/.exec(label) ?? []
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  return stampTime(LABEL.parse(label))
 }
 
 /** Seconds between a backup and the one it follows; null: it follows none. */

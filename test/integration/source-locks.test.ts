@@ -14,7 +14,7 @@ import {
   type TrialKeys,
 } from '../fixtures/backups.ts'
 import { createDatabase, databaseUrl, execute, query, type Server } from '../fixtures/databases.ts'
-import { startWatched, type WatchedRun } from '../fixtures/watched-run.ts'
+import { saw, startWatched, type WatchedRun } from '../fixtures/watched-run.ts'
 
 type Manifest = import('../../src/backup/manifest.ts').Manifest
 
@@ -74,21 +74,9 @@ async function makeSource(on: Server, name: string, tables = 0): Promise<string>
   return url
 }
 
-/** Waits until a run reads the table that comes first. */
-async function reads({ child }: WatchedRun): Promise<void> {
-  let text = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.on('data', (chunk: string) => {
-      text += chunk
-      if (/"event":"progress","table":"public.early"/.test(text)) resolve()
-    })
-    child.once('close', () => reject(new Error(`it ended before: ${text}`)))
-  })
-}
-
 /** Runs SQL while a run is under way, and tells whether it had to wait for a lock. */
 async function meanwhile(url: string, sql: string, run: WatchedRun): Promise<'waited' | 'done'> {
-  await reads(run)
+  await saw(run.child, /"event":"progress","table":"public.early"/)
   let isDone = false
   const done = execute(url, sql).finally(() => (isDone = true))
   let waited = false

@@ -28,6 +28,7 @@ import {
 import { createDatabase, execute, query } from '../fixtures/databases.ts'
 import { runPgveil, type RunOptions } from '../fixtures/run-pgveil.ts'
 import { makeVerifyTrial, type VerifyTrial } from '../fixtures/verify-trial.ts'
+import { saw } from '../fixtures/watched-run.ts'
 
 const CLI = fileURLToPath(new URL('../../dist/cli.js', import.meta.url))
 const VERDICT = 20
@@ -372,18 +373,6 @@ function startVerify({ config }: VerifyTrial): ChildProcess {
     env: { PATH: process.env['PATH'], HOME: directory, TMPDIR: temporary },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
-}
-
-async function saw(child: ChildProcess, pattern: RegExp): Promise<void> {
-  let text = ''
-  await new Promise<void>((resolve, reject) => {
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk
-      if (pattern.test(text)) resolve()
-    })
-    child.once('exit', () => reject(new Error(`it ended before: ${text}`)))
-  })
-  child.stdout?.resume()
 }
 
 async function until(condition: () => boolean): Promise<void> {

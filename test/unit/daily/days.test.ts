@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { daysOf, type DaysRequest } from '../../../src/daily/days.ts'
 import { mergeHistory, readHistory, writeHistory, type Past } from '../../../src/daily/history.ts'
-import { labelName, labelTime, span } from '../../../src/daily/words.ts'
+import { labelName, stampTime } from '../../../src/backup/label.ts'
+import { span } from '../../../src/daily/words.ts'
 
 const AT = Date.parse('2026-11-22T07:00:00Z')
 
@@ -138,7 +139,9 @@ describe('history', () => {
 })
 
 test('labels and spans in words', () => {
-  expect(labelTime('20261122T020004Z-crm')).toBe(Date.parse('2026-11-22T02:00:04Z'))
+  expect(stampTime('20261122T020004Z-crm')).toBe(Date.parse('2026-11-22T02:00:04Z'))
+  expect(stampTime('20261399T000000Z-crm')).toBe(Date.UTC(2027, 0, 99))
+  expect(stampTime('crm')).toBeNaN()
   expect(labelName('20261122T020004Z-crm-z-z')).toBe('crm-z-z')
   expect([30, 90, 7_199, 172_800, 260_000].map(span)).toEqual([
     '30 s',
