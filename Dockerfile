@@ -4,8 +4,9 @@ WORKDIR /build
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json ./
+COPY scripts/build.mjs scripts/bootstrap.mjs ./scripts/
 COPY src ./src
-RUN npx tsc && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN node scripts/build.mjs && npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 # zstd comes built for both libcs; on x64 their names do not tell the loader which is which, and it would fall back to
 # WebAssembly, at a fraction of the speed.
 RUN rm -f node_modules/@cloudpss/zstd/prebuilds/*/*glibc*.node \

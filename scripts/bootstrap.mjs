@@ -62,5 +62,5 @@ export function bootstrap({ tests = false } = {}) {
   }
   if (!isInstalled()) run('npm', ['ci', '--no-audit', '--no-fund'])
   if (tests) installOlderPostgres()
-  run(process.execPath, [join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc')])
+  run(process.execPath, [join(ROOT, 'scripts', 'build.mjs')])
 }

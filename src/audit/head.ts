@@ -1,6 +1,6 @@
 import { open, readFile, rename } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 
 const HASH = z.string().regex(/^[0-9a-f]{64}$/)
 const NAME = z.string().regex(/^\d{4}-\d{2}-\d{2}\.jsonl$/)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 
 /** Format of the files with audit records. Version 1, read for ever; fields may be added. */
 export const AUDIT_FORMAT = 'pgveil audit 1'

@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import { z } from './zod.ts'
 import type { SecretSource } from './secret.ts'
 
 /** A file of public keys, and which of them are meant. */

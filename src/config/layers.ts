@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import { z } from './zod.ts'
 import { Failure } from '../errors.ts'
 import { BACKUP_SCHEMA, type BackupSettings } from './backup.ts'
 import { PG_DUMPS, splitList, type PgDump } from './words.ts'

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { z } from 'zod'
+import { z } from './zod.ts'
 import { KEYS, SECRET, toReferences, type KeyReference } from './backup.ts'
 import type { SecretSource } from './secret.ts'
 

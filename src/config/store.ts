@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import { z } from './zod.ts'
 
 /** How to open a store. Plain data: it travels to workers by IPC. Credentials are not part of it. */
 export type StoreSettings = DirectorySettings | S3Settings

@@ -1,3 +1,4 @@
+import type { Document, Node, Scalar } from 'yaml'
 import {
   isAlias,
   isMap,
@@ -6,10 +7,7 @@ import {
   LineCounter,
   parseDocument,
   visit,
-  type Document,
-  type Node,
-  type Scalar,
-} from 'yaml'
+} from './yaml-parser.ts'
 import type { ZodError } from 'zod'
 import { didYouMean } from './nearest.ts'
 import type { Place } from './place.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import { replaceFile } from '../notify/files.ts'
 
 /** What reports remember of backups of all chains, so that the charts outlive retention. Nothing is decided by it. */

@@ -1,5 +1,5 @@
 import pLimit from 'p-limit'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import type { SigningKey } from '../backup/keys.ts'
 import { createSigned, readSigned } from '../backup/signed-object.ts'
 import { readJson } from '../config/json.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import { checkReaches, headOf, type Ledger, type LedgerHead } from './ledger.ts'
 
 const HEAD = z.strictObject({

@@ -1,4 +1,5 @@
-import { isScalar, type Node } from 'yaml'
+import type { Node } from 'yaml'
+import { isScalar } from '../config/yaml-parser.ts'
 import { didYouMean } from '../config/nearest.ts'
 import type { Place } from '../config/place.ts'
 import type { Problems } from '../config/problems.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import type { MaskDefinition } from './mask.ts'
 import { KEYED_MASKS, SHORT_NAMES } from './rule-masks.ts'
 

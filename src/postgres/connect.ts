@@ -1,6 +1,5 @@
-import pg from 'pg'
-import { parse, toClientConfig } from 'pg-connection-string'
 import { Failure, type FailureKind } from '../errors.ts'
+import { parse, pg, toClientConfig } from './pg.ts'
 import { ReusingSocket } from './socket.ts'
 
 /** A PostgreSQL database that can be connected to. Plain data: it travels to workers by IPC, never by argument. */

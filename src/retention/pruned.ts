@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import { readJson } from '../config/json.ts'
 import { Failure } from '../errors.ts'
 import type { SigningKey } from '../backup/keys.ts'

@@ -1,6 +1,34 @@
 /** The first buffer of an object begins at this size and doubles: most objects are small. */
 const FIRST_BUFFER = 256 * 1024
 
+/**
+ * Memory of parts that are stored, for parts to come: allocated anew for each object, megabytes outside of the heap have
+ * the garbage collector go through all of it several times a second.
+ */
+export class SpareMemory {
+  readonly #most: number
+  readonly #spare: Buffer[] = []
+
+  /** @param most buffers to keep; the largest are kept */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** The largest, if that has so many bytes. What is in it is of no use. */
+  take(least: number): Buffer | undefined {
+    const [largest] = this.#spare
+    return largest && largest.length >= least ? this.#spare.shift() : undefined
+  }
+
+  /** Takes memory that nobody uses any more. */
+  give(memory: Buffer): void {
+    if (memory.length === 0) return
+    this.#spare.push(memory)
+    this.#spare.sort((a, b) => b.length - a.length)
+    if (this.#spare.length > this.#most) this.#spare.pop()
+  }
+}
+
 export interface PartsOptions {
   /** Bytes of part `number`, counted from 1. */
   sizeOf(number: number): number
@@ -8,6 +36,8 @@ export interface PartsOptions {
   inFlight: number
   /** Stores a part; `part` stays unchanged until it returned. */
   store(part: Buffer, number: number): Promise<void>
+  /** Shared with other objects, as long as a store is open. */
+  memory?: SpareMemory
 }
 
 interface Waiter {
@@ -26,7 +56,7 @@ export class Parts {
   #number = 1
   #full: { part: Buffer; memory: Buffer; number: number }[] = []
   readonly #running = new Set<Promise<void>>()
-  readonly #spare: Buffer[] = []
+  readonly #memory: SpareMemory
   #waiters: Waiter[] = []
   #failed: { error: unknown } | undefined
   /** Bytes taken so far. */
@@ -34,6 +64,7 @@ export class Parts {
 
   constructor(options: PartsOptions) {
     this.#options = options
+    this.#memory = options.memory ?? new SpareMemory(options.inFlight + 2)
   }
 
   /** Parts that have left for the store. */
@@ -63,12 +94,14 @@ export class Parts {
 
   #makeRoom(needed: number, size: number): void {
     if (this.#filling.length >= needed) return
-    let length = this.#number > 1 ? size : Math.max(this.#filling.length, FIRST_BUFFER)
-    while (length < needed) length *= 2
-    length = Math.min(length, size)
-    const spare = this.#spare.pop()
-    const roomy = spare?.length === length ? spare : Buffer.allocUnsafeSlow(length)
+    let roomy = this.#memory.take(needed)
+    if (!roomy) {
+      let length = this.#number > 1 ? size : Math.max(this.#filling.length, FIRST_BUFFER)
+      while (length < needed) length *= 2
+      roomy = Buffer.allocUnsafeSlow(Math.min(length, size))
+    }
     this.#filling.copy(roomy, 0, 0, this.#filled)
+    this.#memory.give(this.#filling)
     this.#filling = roomy
   }
 
@@ -82,9 +115,16 @@ export class Parts {
     this.#start()
   }
 
-  /** What has not left yet, instead of sending it off. */
+  /** What has not left yet, instead of sending it off; its memory is used again after `release`. */
   rest(): Buffer {
     return this.#filling.subarray(0, this.#filled)
+  }
+
+  /** Gives back the memory of what is being filled. */
+  release(): void {
+    this.#memory.give(this.#filling)
+    this.#filling = Buffer.alloc(0)
+    this.#filled = 0
   }
 
   /**
@@ -101,9 +141,7 @@ export class Parts {
   async stop(reason: unknown): Promise<void> {
     this.#fail(reason)
     await Promise.all(this.#running)
-    this.#filling = Buffer.alloc(0)
-    this.#filled = 0
-    this.#spare.length = 0
+    this.release()
   }
 
   #start(): void {
@@ -112,7 +150,7 @@ export class Parts {
       if (!next) break
       const run = this.#options
         .store(next.part, next.number)
-        .then(() => this.#recycle(next.memory))
+        .then(() => this.#memory.give(next.memory))
         .catch((error: unknown) => this.#fail(error))
         .then(() => {
           this.#running.delete(run)
@@ -123,11 +161,6 @@ export class Parts {
     if (this.#full.length === 0) {
       for (const waiter of this.#waiters.splice(0)) waiter.resolve()
     }
-  }
-
-  #recycle(memory: Buffer): void {
-    if (memory.length === this.#options.sizeOf(this.#number)) this.#spare.push(memory)
-    else this.#spare.length = 0
   }
 
   #settled(): Promise<void> {

@@ -2,7 +2,7 @@ import {
   GetBucketLocationCommand,
   GetObjectLockConfigurationCommand,
   HeadBucketCommand,
-} from '@aws-sdk/client-s3'
+} from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { endpointRegion, guardRegion, isAmazon, locationRegion } from './region.ts'
 import { errorHeader, errorStatus } from './s3-errors.ts'

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import { GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3'
+import { GetObjectCommand, HeadObjectCommand } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { pause } from './retry.ts'
 import { errorCode, errorStatus, s3Failure } from './s3-errors.ts'

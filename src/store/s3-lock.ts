@@ -1,4 +1,4 @@
-import { GetObjectRetentionCommand, PutObjectRetentionCommand } from '@aws-sdk/client-s3'
+import { GetObjectRetentionCommand, PutObjectRetentionCommand } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { withMd5 } from './s3-body.ts'
 import { errorCode } from './s3-errors.ts'

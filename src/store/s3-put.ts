@@ -1,4 +1,4 @@
-import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand, PutObjectCommand } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { type Body, bodyFields, signedAs } from './s3-body.ts'
 import { complete } from './s3-errors.ts'

@@ -1,9 +1,8 @@
-import {
-  DeleteObjectsCommand,
-  type DeleteObjectsCommandOutput,
-  ListObjectVersionsCommand,
-  type ListObjectVersionsCommandOutput,
+import type {
+  DeleteObjectsCommandOutput,
+  ListObjectVersionsCommandOutput,
 } from '@aws-sdk/client-s3'
+import { DeleteObjectsCommand, ListObjectVersionsCommand } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { withMd5 } from './s3-body.ts'
 import { complete, errorCode, s3Failure } from './s3-errors.ts'

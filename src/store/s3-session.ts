@@ -1,14 +1,18 @@
-import { S3Client } from '@aws-sdk/client-s3'
+import { S3Client } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { type Bandwidth, sharedBandwidth } from './bandwidth.ts'
 import { makeTransport } from './http.ts'
 import { isName } from './names.ts'
+import { SpareMemory } from './parts.ts'
 import { PATIENCE, type Patience, retry } from './retry.ts'
 import { errorCode, prospect, s3Failure } from './s3-errors.ts'
 import type { S3Settings } from './store.ts'
 
 /** Handed on to the credentials' providers: files are read anew where credentials expired. */
 const RENEWABLE = { ignoreCache: true }
+
+/** Parts of an object that are sent at the same time. */
+export const PARTS_IN_FLIGHT = 2
 
 /** Options of the client's `send`. */
 interface SendOptions {
@@ -28,6 +32,8 @@ export class S3Session {
   readonly client: S3Client
   readonly patience: Patience
   readonly bandwidth: Bandwidth | undefined
+  /** Of parts on their way, of one object after the other. */
+  readonly memory = new SpareMemory(PARTS_IN_FLIGHT + 2)
 
   constructor(settings: S3Settings, patience: Patience = PATIENCE) {
     // An access point or a name with slashes would lead past the region guard.

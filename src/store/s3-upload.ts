@@ -4,7 +4,7 @@ import {
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
   UploadPartCommand,
-} from '@aws-sdk/client-s3'
+} from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { Parts } from './parts.ts'
 import { bodyFields, bodyOf, signedAs } from './s3-body.ts'
@@ -12,18 +12,17 @@ import { head } from './s3-download.ts'
 import { complete, errorCode } from './s3-errors.ts'
 import { lockFields, type Retention, retentionOf } from './s3-lock.ts'
 import { putObject, sameDigest, type Stored, verifyDigest, verifyLocked } from './s3-put.ts'
-import type { S3Session } from './s3-session.ts'
+import { PARTS_IN_FLIGHT, type S3Session } from './s3-session.ts'
 import { AbsentObject, type ObjectWriter, type WriteOptions } from './store.ts'
 
 const FIRST_PART = 8 * 1024 * 1024
 /** Some servers want parts of one size: an object is beyond 7.8 GiB before they grow. */
 const PARTS_OF_A_SIZE = 1000
 const MOST_PARTS = 10_000
-const IN_FLIGHT = 2
 
 /**
  * Bytes of part `number`: 8 MiB, doubled after every 1,000 parts, so that an object of 5 TiB, S3's largest, ends
- * below its limit of 10,000 parts. An object in the making holds three parts in memory.
+ * below its limit of 10,000 parts. An object in the making holds four parts in memory at most.
  */
 export function partSize(number: number): number {
   return FIRST_PART * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)
@@ -64,7 +63,8 @@ export class S3Writer implements ObjectWriter {
     this.#signal = options.signal ? AbortSignal.any([options.signal, signal]) : signal
     this.#parts = new Parts({
       sizeOf: partSize,
-      inFlight: IN_FLIGHT,
+      inFlight: PARTS_IN_FLIGHT,
+      memory: session.memory,
       store: (part, number) => this.#storePart(part, number),
     })
   }
@@ -126,10 +126,12 @@ export class S3Writer implements ObjectWriter {
   async #put(): Promise<Stored> {
     await this.#checked()
     this.#retention = this.#wantedLock()
-    return putObject(this.#session, this.#name, bodyOf(this.#parts.rest()), {
+    const stored = await putObject(this.#session, this.#name, bodyOf(this.#parts.rest()), {
       retention: this.#retention,
       signal: this.#signal,
     })
+    this.#parts.release()
+    return stored
   }
 
   async #completeParts(): Promise<Stored> {

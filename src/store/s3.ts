@@ -1,10 +1,12 @@
+import type {
+  ListMultipartUploadsCommandOutput,
+  ListObjectsV2CommandOutput,
+} from '@aws-sdk/client-s3'
 import {
   AbortMultipartUploadCommand,
   ListMultipartUploadsCommand,
-  type ListMultipartUploadsCommandOutput,
   ListObjectsV2Command,
-  type ListObjectsV2CommandOutput,
-} from '@aws-sdk/client-s3'
+} from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { checkName, checkPrefix } from './names.ts'
 import type { Patience } from './retry.ts'

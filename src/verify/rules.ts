@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import { Problems } from '../config/problems.ts'
 import { YamlFile } from '../config/yaml.ts'
 import { Failure, systemReason } from '../errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../config/zod.ts'
 import { Failure } from '../errors.ts'
 
 /** What a restore test found. Signed by the verifier, it lies beside the backup. Version 1, read for ever. */

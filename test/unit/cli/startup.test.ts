@@ -27,11 +27,23 @@ function packagesOf(path: string, way: readonly string[] = [], seen = new Set<st
 
 test('the command line loads nothing but what reads arguments', () => {
   const packages = Object.fromEntries(packagesOf(resolve(SOURCE, 'cli.ts')))
-  expect(packages).toEqual({ yargs: 'cli.ts' })
+  expect(packages).toEqual({ yargs: 'cli.ts → commands/yargs.ts' })
 })
 
 test('a library loads what it exports', () => {
   // The test above would pass where imports are not understood.
   const packages = packagesOf(resolve(SOURCE, 'index.ts'))
   expect([...packages.keys()]).toEqual(expect.arrayContaining(['pg', 'zod', 'openpgp', 'yaml']))
+})
+
+test.each([
+  ['commands/yargs', 'yargs'],
+  ['config/yaml-parser', 'yaml'],
+  ['config/zod', 'zod'],
+  ['postgres/pg', 'pg'],
+  ['store/s3-client', '@aws-sdk/client-s3'],
+])('%s is one file, with what is used of %s in it', (module, name) => {
+  const text = readFileSync(resolve(SOURCE, '..', 'dist', `${module}.js`), 'utf8')
+  expect(text).not.toMatch(new RegExp(`from ?['"]${name}['"]`))
+  expect(text.length).toBeGreaterThan(50_000)
 })

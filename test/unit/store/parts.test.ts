@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from '@jest/globals'
-import { Parts } from '../../../src/store/parts.ts'
+import { expect, jest, test } from '@jest/globals'
+import { Parts, SpareMemory } from '../../../src/store/parts.ts'
 import { partSize } from '../../../src/store/s3-upload.ts'
 
 const MIB = 1024 * 1024
@@ -93,4 +93,35 @@ test('stop waits for what is under way and begins nothing more', async () => {
   await parts.stop(new Error('enough'))
   expect(await waiting).toMatchObject([{ status: 'rejected', reason: { message: 'enough' } }])
   expect({ begun, ended }).toEqual({ begun: 2, ended: 2 })
+})
+
+test('objects one after the other use the same memory', async () => {
+  const memory = new SpareMemory(4)
+  const object = async (length: number) => {
+    const parts = new Parts({ sizeOf: () => MIB, inFlight: 2, memory, store: () => sleep(1) })
+    for (let at = 0; at < length; at += 65_536) await parts.write(Buffer.alloc(65_536))
+    parts.flush()
+    await parts.drain()
+  }
+  const allocations = jest.spyOn(Buffer, 'allocUnsafeSlow')
+  try {
+    await object(9 * MIB)
+    expect(allocations).toHaveBeenCalled()
+    allocations.mockClear()
+    await object(9 * MIB)
+    await object(100_000)
+    await object(5 * MIB)
+    expect(allocations).not.toHaveBeenCalled()
+  } finally {
+    allocations.mockRestore()
+  }
+})
+
+test('of spare memory the largest is kept', () => {
+  const memory = new SpareMemory(2)
+  for (const length of [10, 30, 0, 20, 5]) memory.give(Buffer.alloc(length))
+  expect(memory.take(31)).toBeUndefined()
+  expect(memory.take(25)?.length).toBe(30)
+  expect(memory.take(1)?.length).toBe(20)
+  expect(memory.take(1)).toBeUndefined()
 })

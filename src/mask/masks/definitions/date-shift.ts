@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import { Failure } from '../../../errors.ts'
 import { deriveKey } from '../../keyed.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import { Failure } from '../../../errors.ts'
 import { drawn } from '../../locales/from-faker.ts'
 import { openFaker } from '../../locales/open-locale.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import { deriveKey } from '../../keyed.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'
 import type { IpParams } from '../ip.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import { buildDictionary, countChars, toEncodable } from '../../dictionary.ts'
 import { deriveKey } from '../../keyed.ts'
 import type { Locale, Place } from '../../locales/locale.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'
 import { openLocale } from '../../locales/open-locale.ts'
 import { prepareRecipe, sorted, type Recipe } from './recipe.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import { Failure } from '../../../errors.ts'
 import { countChars, toEncodable } from '../../dictionary.ts'
 import { deriveKey } from '../../keyed.ts'

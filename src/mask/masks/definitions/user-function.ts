@@ -1,6 +1,6 @@
 import { isAbsolute, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { z } from 'zod'
+import { z } from '../../../config/zod.ts'
 import type { MaskDefinition, MaskRequest, PreparedMask } from '../../mask.ts'
 import { importUserFunction, type UserFunctionParams } from '../user-function.ts'
 import { ALL_TYPES } from './plain.ts'
