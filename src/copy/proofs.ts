@@ -163,7 +163,10 @@ async function proveOnSample(source: pg.Client, plan: TablePlan): Promise<void> 
     throw serverFailure('source', `read a sample of ${showName(plan.table)}`, error)
   })
   if (sample.length === 0) return
-  const values = await maskSample(plan, sample)
+  const tried = plan.masks.filter(
+    (mask) => wanted.has(mask.column.number) || watched.includes(mask),
+  )
+  const values = await maskSample(plan, tried, sample)
   for (const mask of watched) proveLengths(plan, mask, values[columns.indexOf(mask.column)] ?? [])
   await proveTypes(source, plan, watched, columns, values)
   for (const check of checks) await proveCheck(source, plan, check, columns, values)
@@ -191,10 +194,14 @@ async function readSample(
   return rows as unknown as Values[]
 }
 
-/** @returns masked text values by column, in the order of the sample's columns */
-async function maskSample(plan: TablePlan, sample: Values[]): Promise<Values[]> {
+/** @returns text values by column, in the order of the sample's columns, those of `tried` masked */
+async function maskSample(
+  plan: TablePlan,
+  tried: readonly PlannedMask[],
+  sample: Values[],
+): Promise<Values[]> {
   const opened: { mask: Mask; planned: PlannedMask }[] = []
-  for (const planned of plan.masks) {
+  for (const planned of tried) {
     const inner = await openMask(planned.prepared, planned.typeClass, 'text')
     const lift = planned.column.isArray && planned.prepared.kind !== 'null'
     opened.push({ mask: lift ? openArrayMask(inner, 'text') : inner, planned })

@@ -26,6 +26,9 @@ function toText(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '')
 }
 
+/** By locale, method and arguments: to draw thousands takes its time, and columns share methods. */
+const drawnBefore = new Map<string, readonly string[]>()
+
 async function prepareFaker(request: MaskRequest): Promise<PreparedMask> {
   refuseUnique(
     request,
@@ -41,16 +44,17 @@ async function prepareFaker(request: MaskRequest): Promise<PreparedMask> {
   const owner = Object.hasOwn(modules, moduleName) ? modules[moduleName] : undefined
   const method = owner?.[methodName]
   if (typeof method !== 'function') throw new Failure('config', `faker has no method ${path}`)
-  let values: string[]
+  // The arguments are part of the purpose: two rules with different ones share nothing but the method.
+  const purpose = `faker ${path} ${JSON.stringify(args)}`
+  const list = `${request.locale} ${purpose}`
+  let value = drawnBefore.get(list)
   try {
-    values = drawn(faker, () => toText((method as Method).apply(owner, args)))
+    value ??= sorted(drawn(faker, () => toText((method as Method).apply(owner, args))))
   } catch (cause) {
     throw new Failure('config', `faker's ${path} refuses its arguments`, { cause })
   }
-  // The arguments are part of the purpose: two rules with different ones share nothing but the method.
-  return prepareRecipe(request, `faker ${path} ${JSON.stringify(args)}`, [
-    { parts: [{ pick: 'value' }], lists: { value: sorted(values) } },
-  ])
+  drawnBefore.set(list, value)
+  return prepareRecipe(request, purpose, [{ parts: [{ pick: 'value' }], lists: { value } }])
 }
 
 /** `faker`. */

@@ -31,11 +31,17 @@ function asciiWords(names: readonly string[]): string[] {
   ).filter((word) => word.length > 1)
 }
 
+const opened = new Map<string, WordLists>()
+
 /** Given and family names in ASCII, small; those of `en` where the locale's script has none. */
 async function openWords(locale: string): Promise<WordLists> {
+  const known = opened.get(locale)
+  if (known) return known
   const { given, family } = await openLocale(locale)
-  const words = { given: asciiWords(given), family: asciiWords(family) }
-  return words.given.length > 0 && words.family.length > 0 ? words : openWords('en')
+  const own = { given: asciiWords(given), family: asciiWords(family) }
+  const words = own.given.length > 0 && own.family.length > 0 ? own : await openWords('en')
+  opened.set(locale, words)
+  return words
 }
 
 /**

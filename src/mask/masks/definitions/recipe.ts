@@ -14,9 +14,13 @@ export interface Recipe {
 /** A recipe that keeps less of some list than this is passed over for a shorter one. */
 const WORTHWHILE = 0.25
 
-interface FittedList {
-  entries: string[]
-  lengths: number[]
+/** What the target can write of a list. */
+interface OpenList {
+  entries: readonly string[]
+  lengths: readonly number[]
+}
+
+interface FittedList extends OpenList {
   /** Longest entry that may stay. */
   limit: number
 }
@@ -32,12 +36,24 @@ function fixedLength(part: Part): number {
   return 'suffix' in part ? part.suffix : 0
 }
 
-function openList(list: readonly string[], request: MaskRequest): FittedList {
+/** Many masks draw from the same lists. */
+const opened = new WeakMap<MaskRequest['encodable'], WeakMap<readonly string[], OpenList>>()
+
+function openList(list: readonly string[], { encodable }: MaskRequest): OpenList {
+  const lists = opened.get(encodable) ?? new WeakMap<readonly string[], OpenList>()
+  opened.set(encodable, lists)
+  const known = lists.get(list)
+  if (known) return known
   const entries = list
-    .map((entry) => (entry === '' ? '' : toEncodable(entry, request.encodable)))
+    .map((entry) => (entry === '' ? '' : toEncodable(entry, encodable)))
     .filter((entry) => entry !== undefined)
-  const lengths = entries.map(countChars)
-  return { entries, lengths, limit: Math.max(0, ...lengths) }
+  const result = { entries, lengths: entries.map(countChars) }
+  lists.set(list, result)
+  return result
+}
+
+function fittedList(list: OpenList): FittedList {
+  return { ...list, limit: Math.max(0, ...list.lengths) }
 }
 
 /** Lowers limits, the longest list first, until every combination fits. False where none does. */
@@ -67,7 +83,7 @@ function fitRecipe(recipe: Recipe, request: MaskRequest): Fitted | undefined {
     'literal' in part ? { literal: literalFor(part.literal, request) } : part,
   )
   const lists = new Map(
-    Object.entries(recipe.lists).map(([role, list]) => [role, openList(list, request)]),
+    Object.entries(recipe.lists).map(([role, list]) => [role, fittedList(openList(list, request))]),
   )
   if ([...lists.values()].some((list) => list.entries.length === 0)) return undefined
   if (request.maxChars !== undefined && !shrink({ ...recipe, parts }, lists, request.maxChars)) {
@@ -95,8 +111,12 @@ export function prepareRecipe(
   recipes: readonly Recipe[],
   identity: IdentityKind = textIdentity(request),
 ): PreparedMask {
-  const fitted = recipes.map((recipe) => fitRecipe(recipe, request)).filter((fit) => !!fit)
-  const chosen = fitted.find((fit) => fit.worthwhile) ?? fitted[0]
+  let chosen: Fitted | undefined
+  for (const recipe of recipes) {
+    const fitted = fitRecipe(recipe, request)
+    chosen = fitted?.worthwhile ? fitted : (chosen ?? fitted)
+    if (chosen?.worthwhile) break
+  }
   if (!chosen) return refuseLength(request)
   const params: ComposeParams = { identity, parts: chosen.parts }
   return {
