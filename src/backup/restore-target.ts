@@ -8,11 +8,13 @@ import {
   createBuilding,
   dropBuilding,
   dropStale,
+  findOccupant,
   findUnfinished,
   handOver,
   keepUnfinished,
   openMaintenance,
   previousName,
+  reopenMaintenance,
   type Building,
 } from '../sink/building.ts'
 import { TargetSessions } from '../sink/finish.ts'
@@ -56,6 +58,8 @@ const WORTH_KEEPING: ReadonlySet<Failure['kind']> = new Set([
   'sink',
   'interrupted',
   'terminated',
+  // Of a worker that was killed.
+  'bug',
 ])
 
 /** The server that a backup is restored on, and the database that is being built there. */
@@ -124,11 +128,7 @@ export class RestoreTarget {
   }
 
   async #refuseOccupant(maintenance: pg.Client): Promise<void> {
-    const { rows } = await maintenance.query(
-      'SELECT FROM pg_catalog.pg_database WHERE datname = $1',
-      [this.#database],
-    )
-    if (rows.length === 0) return
+    if (!(await findOccupant(maintenance, this.#database))) return
     if (this.#options.replace === this.#database) return this.#refuseSubscriber(maintenance)
     throw new Failure('refused', `the database ${this.#database} is there already`, {
       hint: `add --replace ${this.#database} to put the restored one in its place, or name another target`,
@@ -139,7 +139,10 @@ export class RestoreTarget {
   async #refuseSubscriber(maintenance: pg.Client): Promise<void> {
     const { keepPrevious } = this.#options
     const goes = keepPrevious ? previousName(this.#database) : this.#database
-    if (!(await hasSubscriptions(maintenance, goes))) return
+    const subscribes = await hasSubscriptions(maintenance, goes).catch((error: unknown) => {
+      throw serverFailure('sink', `look for subscriptions of ${goes}`, error)
+    })
+    if (!subscribes) return
     throw new Failure(
       'refused',
       `the database ${goes} has a subscription, with which it cannot be dropped`,
@@ -173,10 +176,19 @@ export class RestoreTarget {
     this.#building = await this.#create(manifest, maintenance, warn)
     const sessions = this.#openSessions(opened)
     await sessions.use((client) => createStructure(client, opened.plan, warn))
-    await sessions.use((client) => client.query(createNotesSql(this.#options.only, warnings)))
+    await sessions
+      .use((client) => client.query(createNotesSql(this.#options.only, warnings)))
+      .catch((error: unknown) => {
+        throw serverFailure('sink', `prepare notes in ${this.building.name}`, error)
+      })
     await keepUnfinished(maintenance, this.#building, label)
     this.#resumable = true
     return { sessions, loaded: new Set(), plan: opened.plan }
+  }
+
+  /** From here on there is nothing to go on with: the notes are about to go. */
+  stopKeeping(): void {
+    this.#resumable = false
   }
 
   #openSessions({ plan }: OpenedBackup): TargetSessions {
@@ -283,7 +295,7 @@ export class RestoreTarget {
 
   /** @returns the name under which the database that was replaced is kept, if so */
   async handOver(comment: string | null): Promise<string | undefined> {
-    const maintenance = this.#maintenance as pg.Client
+    const maintenance = await this.#maintain()
     // Somebody may have made a database of that name in the meantime.
     await this.#refuseOccupant(maintenance)
     const { keepPrevious } = this.#options
@@ -336,22 +348,22 @@ export class RestoreTarget {
 
   async #drop(building: Building): Promise<boolean> {
     try {
-      await dropBuilding(this.#maintenance as pg.Client, building)
-      return true
-    } catch {
-      // The session may be what broke: once more with a new one.
-    }
-    try {
-      const maintenance = await openMaintenance(this.endpoint)
-      try {
-        await dropBuilding(maintenance, building)
-      } finally {
-        await maintenance.end().catch(() => {})
-      }
+      await dropBuilding(await this.#maintain(), building)
       return true
     } catch {
       return false
     }
+  }
+
+  /** The maintenance session, anew where it broke: while rows go in, for hours perhaps, nothing is said over it. */
+  async #maintain(): Promise<pg.Client> {
+    const maintenance = this.#maintenance as pg.Client
+    try {
+      await maintenance.query('SELECT')
+    } catch {
+      this.#maintenance = await reopenMaintenance(this.endpoint, this.building)
+    }
+    return this.#maintenance as pg.Client
   }
 
   async close(): Promise<void> {

@@ -3,6 +3,7 @@ import type { OperationsSettings } from '../config/operations.ts'
 import { checkPart } from '../erasure/part.ts'
 import { openErasures, replayErasures, type Erasures } from '../erasure/replay.ts'
 import { Run } from '../jobs/run.ts'
+import { serverFailure } from '../postgres/connect.ts'
 import type { Emit, ErasedRows, RestoreReport, TableEvent } from '../report/events.ts'
 import { wipe } from '../seal/secret.ts'
 import {
@@ -95,13 +96,18 @@ async function restoreOpened(restoring: {
       ),
     ))
   const compared = await run.phase('checks', async () => {
+    target.stopKeeping()
     await finishRestored(built)
     const whole = chosen.length === manifest.tables.length
     const { secret } = opened
     const { warnings } = run
     const { major } = target
     const comparison = { manifest, secret, major, whole, rows: sumRows(tables), warnings }
-    return sessions.use((client) => compareRestored(client, comparison))
+    return sessions
+      .use((client) => compareRestored(client, comparison))
+      .catch((error: unknown) => {
+        throw serverFailure('sink', 'compare the restored database', error)
+      })
   })
   const comment = await run.during(target.applySettings(sessions, opened))
   await sessions.close()
@@ -198,7 +204,11 @@ export async function finishRestored({ sessions, finish, sequences }: Built): Pr
   // A view that was filled, or an expression that was indexed, may have moved one on.
   await setSequences(sessions, sequences)
   // An event trigger would see them go.
-  await sessions.use((client) => client.query(DROP_NOTES))
+  await sessions
+    .use((client) => client.query(DROP_NOTES))
+    .catch((error: unknown) => {
+      throw serverFailure('sink', 'drop the notes of the restore', error)
+    })
   await createLast(finish)
 }
 

@@ -89,6 +89,32 @@ function lockKey(name: string): string {
   return `pg_catalog.hashtextextended(${quoteLiteral(`pgveil ${name}`)}, 0)`
 }
 
+/** @returns false where another run has it */
+async function tryLock(maintenance: pg.Client, name: string): Promise<boolean> {
+  const { rows } = await maintenance.query<{ free: boolean }>(
+    `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
+  )
+  return rows[0]?.free ?? false
+}
+
+/**
+ * Another maintenance session, in the place of one that broke.
+ *
+ * @throws Failure `sink`, too, where another run works on the building database meanwhile
+ */
+export async function reopenMaintenance(target: Endpoint, { name }: Building): Promise<pg.Client> {
+  const maintenance = await openMaintenance(target)
+  try {
+    if (await tryLock(maintenance, name)) return maintenance
+    throw new Failure('sink', `another session holds ${name}`, {
+      hint: 'has another restore gone on with it, or replaced it?',
+    })
+  } catch (error) {
+    await maintenance.end().catch(() => {})
+    throw serverFailure('sink', `lock database ${name}`, error)
+  }
+}
+
 async function createDatabase(
   client: pg.Client,
   name: string,
@@ -184,10 +210,7 @@ export async function findUnfinished(
     )
     for (const { name } of rows) {
       if (!isBuildingOf(name, database)) continue
-      const { rows: locks } = await maintenance.query<{ free: boolean }>(
-        `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
-      )
-      if (locks[0]?.free) {
+      if (await tryLock(maintenance, name)) {
         return { name, endpoint: withDatabase(target, name), localeReplaced: false }
       }
     }
@@ -221,10 +244,7 @@ export async function dropStale(maintenance: pg.Client, restoring?: Endpoint): P
       if (isBuilding && !(comment ?? BUILDING_COMMENT).startsWith('pgveil: ')) continue
       const ours = database !== undefined && isBuildingOf(name, database)
       if (comment?.startsWith(UNFINISHED_COMMENT) && !ours) continue
-      const { rows: locks } = await maintenance.query<{ free: boolean }>(
-        `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
-      )
-      if (!locks[0]?.free) continue
+      if (!(await tryLock(maintenance, name))) continue
       if (isBuilding && restoring) {
         await dropBuilding(maintenance, { name, endpoint: withDatabase(restoring, name) })
       } else await dropDatabase(maintenance, name)

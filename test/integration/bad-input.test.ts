@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import pg from 'pg'
 import { startPostgres, type Server } from '../../scripts/embedded-postgres.mjs'
 import { query as queryUrl } from '../fixtures/databases.ts'
+import { startLimited } from '../fixtures/limited-postgres.ts'
 import { runPgveil, STATE_HOME, type RunResult } from '../fixtures/run-pgveil.ts'
 
 // Whatever is wrong with what a copy is given: it ends with the exit code of its kind, one message, a remedy, and
@@ -616,7 +616,7 @@ describe('servers that fail in the middle', () => {
   })
 
   test('the disk of the target is full', async () => {
-    const limited = await startLimited(2_000)
+    const limited = await startLimited(directory, 2_000)
     try {
       await make('source', 'wide', 'CREATE TABLE thing (a text)')
       await query(
@@ -639,28 +639,6 @@ describe('servers that fail in the middle', () => {
     }
   })
 })
-
-/** A server that cannot make a file longer than so many KiB: to it, the disk is full. */
-async function startLimited(kibibytes: number): Promise<Server> {
-  const wrapper = createRequire(import.meta.url).resolve('embedded-postgres')
-  const entry = createRequire(wrapper).resolve(
-    `@embedded-postgres/${process.platform}-${process.arch}`,
-  )
-  const native = realpathSync(resolve(dirname(entry), '../native/bin'))
-  const bin = join(directory, 'limited')
-  mkdirSync(bin)
-  chmodSync(directory, 0o755)
-  for (const [name, limit] of [
-    ['initdb', 'unlimited'],
-    ['postgres', String(kibibytes * 2)],
-  ] as const) {
-    const path = join(bin, name)
-    // POSIX counts in halves of a KiB
-    writeFileSync(path, `#!/bin/sh\nulimit -f ${limit}\nexec '${join(native, name)}' "$@"\n`)
-    chmodSync(path, 0o755)
-  }
-  return await startPostgres({ bin, initdb: ['--wal-segsize=1'] })
-}
 
 describe('databases in the way', () => {
   test('--replace NAME lets one go that pgveil did not make', async () => {
