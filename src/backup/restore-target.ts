@@ -12,9 +12,9 @@ import {
   findUnfinished,
   handOver,
   keepUnfinished,
+  maintain,
   openMaintenance,
   previousName,
-  reopenMaintenance,
   type Building,
 } from '../sink/building.ts'
 import { TargetSessions } from '../sink/finish.ts'
@@ -355,15 +355,10 @@ export class RestoreTarget {
     }
   }
 
-  /** The maintenance session, anew where it broke: while rows go in, for hours perhaps, nothing is said over it. */
   async #maintain(): Promise<pg.Client> {
-    const maintenance = this.#maintenance as pg.Client
-    try {
-      await maintenance.query('SELECT')
-    } catch {
-      this.#maintenance = await reopenMaintenance(this.endpoint, this.building)
-    }
-    return this.#maintenance as pg.Client
+    const maintenance = await maintain(this.#maintenance as pg.Client, this.endpoint, this.building)
+    this.#maintenance = maintenance
+    return maintenance
   }
 
   async close(): Promise<void> {

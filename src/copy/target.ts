@@ -8,6 +8,7 @@ import {
   dropDatabase,
   dropStale,
   handOver,
+  maintain,
   openMaintenance,
   type Building,
   type DatabaseForm,
@@ -116,7 +117,7 @@ export class CopyTarget {
    */
   handOver(): Promise<string | undefined> {
     return this.#run.uninterrupted('handover', async () => {
-      const maintenance = this.#maintenance as pg.Client
+      const maintenance = await this.#maintain()
       // Somebody may have made a database of that name in the meantime.
       await refuseOccupant(maintenance, this.#database, this.#options)
       const { keepPrevious } = this.#options
@@ -136,19 +137,14 @@ export class CopyTarget {
   /** Drops what is being built; no error where nothing is. */
   async drop(): Promise<void> {
     if (!this.#building) return
-    const { name } = this.#building
-    try {
-      await dropDatabase(this.#maintenance as pg.Client, name)
-    } catch {
-      // The session may be what broke: once more with a new one.
-      const maintenance = await openMaintenance(this.endpoint)
-      try {
-        await dropDatabase(maintenance, name)
-      } finally {
-        await maintenance.end().catch(() => {})
-      }
-    }
+    await dropDatabase(await this.#maintain(), this.#building.name)
     this.#building = undefined
+  }
+
+  async #maintain(): Promise<pg.Client> {
+    const maintenance = await maintain(this.#maintenance as pg.Client, this.endpoint, this.building)
+    this.#maintenance = maintenance
+    return maintenance
   }
 
   /** Drops what was being built; returns the failure with what it could not clear away. */

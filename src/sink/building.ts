@@ -36,6 +36,9 @@ const FINISHED_COMMENT = 'pgveil: masked copy'
 /** Then the label of the backup. Such a one is kept, to be gone on with. */
 const UNFINISHED_COMMENT = 'pgveil: unfinished restore of '
 const MAX_NAME_BYTES = 63
+/** How often, and with how many milliseconds between, a lock is tried for that a session about to end has. */
+const LOCK_ATTEMPTS = 20
+const LOCK_PAUSE = 100
 
 function withSuffix(database: string, suffix: string): string {
   let stem = database
@@ -98,17 +101,47 @@ async function tryLock(maintenance: pg.Client, name: string): Promise<boolean> {
 }
 
 /**
- * Another maintenance session, in the place of one that broke.
+ * The maintenance session, or another one in its place: while rows go in, for hours perhaps, nothing is said over it, and
+ * somebody on the way may have cut it.
  *
  * @throws Failure `sink`, too, where another run works on the building database meanwhile
  */
-export async function reopenMaintenance(target: Endpoint, { name }: Building): Promise<pg.Client> {
+export async function maintain(
+  maintenance: pg.Client,
+  target: Endpoint,
+  { name }: Building,
+): Promise<pg.Client> {
+  try {
+    await maintenance.query('SELECT')
+    return maintenance
+  } catch {
+    return reopenMaintenance(maintenance, target, name)
+  }
+}
+
+async function reopenMaintenance(
+  broken: pg.Client,
+  target: Endpoint,
+  name: string,
+): Promise<pg.Client> {
   const maintenance = await openMaintenance(target)
   try {
-    if (await tryLock(maintenance, name)) return maintenance
-    throw new Failure('sink', `another session holds ${name}`, {
-      hint: 'has another restore gone on with it, or replaced it?',
-    })
+    // The server may not know yet that the line is cut.
+    const { processID } = broken as { processID?: number }
+    await maintenance.query(
+      `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
+       WHERE pid = $1 AND application_name = pg_catalog.current_setting('application_name')`,
+      [processID ?? null],
+    )
+    for (let attempt = 1; !(await tryLock(maintenance, name)); attempt++) {
+      if (attempt === LOCK_ATTEMPTS) {
+        throw new Failure('sink', `another session holds ${name}`, {
+          hint: 'has another run gone on with it, or replaced it?',
+        })
+      }
+      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE))
+    }
+    return maintenance
   } catch (error) {
     await maintenance.end().catch(() => {})
     throw serverFailure('sink', `lock database ${name}`, error)

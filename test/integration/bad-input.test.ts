@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -585,6 +586,35 @@ async function untilCopying(server: Server): Promise<void> {
   }
 }
 
+/** A way to a server on which the client's end of a session can be cut, and the server does not get to know. */
+async function proxyTo(server: Server) {
+  const sessions: { inner: Socket; outer: Socket; first: Buffer }[] = []
+  const proxy = createServer((inner) => {
+    const outer = connect(server.port, server.host)
+    const session = { inner, outer, first: Buffer.alloc(0) as Buffer }
+    sessions.push(session)
+    inner.once('data', (bytes: Buffer) => (session.first = bytes))
+    inner.on('data', (bytes) => outer.write(bytes)).on('error', () => {})
+    outer.on('data', (bytes) => inner.write(bytes)).on('error', () => {})
+    inner.on('end', () => outer.end())
+    outer.on('close', () => inner.destroy())
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  const { port } = proxy.address() as AddressInfo
+  return {
+    url: (direct: string) => direct.replace(`:${server.port}/`, `:${port}/`),
+    cut(application: string) {
+      const found = sessions.filter(({ first }) => first.includes(application))
+      expect(found).toHaveLength(1)
+      for (const { inner } of found) inner.resetAndDestroy()
+    },
+    close() {
+      for (const { outer } of sessions) outer.destroy()
+      proxy.close()
+    },
+  }
+}
+
 describe('servers that fail in the middle', () => {
   test('the source is killed', async () => {
     const mortal = await startPostgres({ major: 14 })
@@ -613,6 +643,51 @@ describe('servers that fail in the middle', () => {
       /^left behind: the unfinished database crm__building_[0-9a-f]{16} on \S+; the next run drops it$/m,
     )
     expect(result.code).toBe(12)
+  })
+
+  /** Makes a copy that waits among its rows while `act` does something. */
+  async function copyWhile(input: Input, act: () => unknown): Promise<RunResult> {
+    const holder = new pg.Client(urlOf(['source', 'crm']))
+    await holder.connect()
+    await holder.query('SELECT pg_advisory_lock(714)')
+    const held = copy({ ...input, rules: HELD })
+    try {
+      await untilCopying(servers.target)
+      await act()
+    } finally {
+      await holder.end()
+    }
+    return held
+  }
+
+  test('the session that is idle until the hand-over is cut: nobody notices', async () => {
+    const target = ['target', 'cut_off'] as const
+    const result = await copyWhile({ target }, async () => {
+      const ended = await query(
+        ['target', 'postgres'],
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE application_name = 'pgveil maintenance'`,
+      )
+      expect(ended).toHaveLength(1)
+    })
+    expect(result).toMatchObject({ code: 0 })
+    expect(await query(target, 'SELECT count(*)::int AS n FROM contact')).toEqual([{ n: 400 }])
+    expect((await databasesOf('target')).filter((line) => line.startsWith('cut_off_'))).toEqual([])
+    await query(['target', 'postgres'], 'DROP DATABASE cut_off')
+  })
+
+  test('its line is cut, which the server does not know: it is ended', async () => {
+    const target = ['target', 'silent'] as const
+    const { url, cut, close } = await proxyTo(servers.target)
+    try {
+      const input = { target: url(urlOf(target)) }
+      const result = await copyWhile(input, () => cut('pgveil maintenance'))
+      expect(result).toMatchObject({ code: 0 })
+    } finally {
+      close()
+    }
+    expect(await query(target, 'SELECT count(*)::int AS n FROM contact')).toEqual([{ n: 400 }])
+    await query(['target', 'postgres'], 'DROP DATABASE silent')
   })
 
   test('the disk of the target is full', async () => {
