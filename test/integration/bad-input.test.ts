@@ -603,12 +603,12 @@ async function proxyTo(server: Server) {
   const { port } = proxy.address() as AddressInfo
   return {
     url: (direct: string) => direct.replace(`:${server.port}/`, `:${port}/`),
-    cut(application: string) {
+    cut: (application: string) => {
       const found = sessions.filter(({ first }) => first.includes(application))
       expect(found).toHaveLength(1)
       for (const { inner } of found) inner.resetAndDestroy()
     },
-    close() {
+    close: () => {
       for (const { outer } of sessions) outer.destroy()
       proxy.close()
     },

@@ -444,7 +444,7 @@ describe('a copy whose connection breaks', () => {
     expect(result.stderr).toMatch(
       side === 'target'
         ? /cannot (write|connect to \S+__building_)/
-        : /cannot (read|connect to)|no longer, known/,
+        : /cannot (read|connect to|join the snapshot of)|no longer, known/,
     )
     expect(result).toMatchObject({ code, leftFiles: [] })
     expectClean(run, result)
