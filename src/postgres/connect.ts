@@ -13,6 +13,8 @@ export interface Endpoint {
 
 /** Seconds to wait for a server before giving up. */
 const CONNECT_TIMEOUT = 15
+/** Seconds of silence before the line is looked at: gateways forget connections that are silent for some minutes. */
+const KEEP_ALIVE = 60
 
 /**
  * Reads a connection string (`postgres://…`, libpq's environment variables fill the gaps).
@@ -94,6 +96,7 @@ export async function openClient(endpoint: Endpoint, purpose: string): Promise<p
     application_name: `pgveil ${purpose}`,
     connectionTimeoutMillis: CONNECT_TIMEOUT * 1000,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE * 1000,
     ...(!usesTls(endpoint.config) && { stream: () => new ReusingSocket() }),
   })
   client.on('error', () => {})
