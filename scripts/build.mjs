@@ -53,7 +53,7 @@ await build({
   legalComments: 'inline',
   // Packages of the older kind ask for modules of Node.js by a function that these files lack.
   banner: {
-    js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
+    js: "// Made of packages by scripts/build.mjs; their licences lie with them.\nimport { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
   },
   logLevel: 'warning',
 })
