@@ -276,6 +276,20 @@ async function recovered(on: Server): Promise<void> {
   }, 'no connections')
 }
 
+/**
+ * Kills a session of the server, which then ends all others and recovers. That takes a moment, in which it still answers:
+ * a witness tells when it has begun.
+ */
+async function crash(on: Server, pid: number): Promise<void> {
+  const witness = new pg.Client(on.url)
+  const ended = new Promise((resolve) => witness.once('end', resolve))
+  witness.on('error', () => {})
+  await witness.connect()
+  process.kill(pid, 'SIGKILL')
+  await ended
+  await recovered(on)
+}
+
 interface Expected {
   code: number
   message: RegExp
@@ -503,7 +517,7 @@ describe('the target', () => {
     holdRows()
     const scene = await begin({ jobs: 2 })
     const pid = await inRows(scene)
-    process.kill(pid, 'SIGKILL')
+    await crash(target, pid)
     await expectFailed(scene, { code: 12, message: LOST, leaves: 'unfinished' })
     await expectGoesOn(scene)
     await expectEqual(scene)
@@ -513,8 +527,7 @@ describe('the target', () => {
     await slowDown('INDEX')
     const scene = await begin()
     const pid = await inConstraints(scene)
-    process.kill(pid, 'SIGKILL')
-    await recovered(target)
+    await crash(target, pid)
     await slowDown(undefined)
     await expectFailed(scene, { code: 12, message: LOST, leaves: 'unfinished' })
     await expectGoesOn(scene)
