@@ -18,6 +18,7 @@ const WORTHWHILE = 0.25
 interface OpenList {
   entries: readonly string[]
   lengths: readonly number[]
+  longest: number
 }
 
 interface FittedList extends OpenList {
@@ -47,13 +48,10 @@ function openList(list: readonly string[], { encodable }: MaskRequest): OpenList
   const entries = list
     .map((entry) => (entry === '' ? '' : toEncodable(entry, encodable)))
     .filter((entry) => entry !== undefined)
-  const result = { entries, lengths: entries.map(countChars) }
+  const lengths = entries.map(countChars)
+  const result = { entries, lengths, longest: Math.max(0, ...lengths) }
   lists.set(list, result)
   return result
-}
-
-function fittedList(list: OpenList): FittedList {
-  return { ...list, limit: Math.max(0, ...list.lengths) }
 }
 
 /** Lowers limits, the longest list first, until every combination fits. False where none does. */
@@ -83,7 +81,10 @@ function fitRecipe(recipe: Recipe, request: MaskRequest): Fitted | undefined {
     'literal' in part ? { literal: literalFor(part.literal, request) } : part,
   )
   const lists = new Map(
-    Object.entries(recipe.lists).map(([role, list]) => [role, fittedList(openList(list, request))]),
+    Object.entries(recipe.lists).map(([role, list]): [string, FittedList] => {
+      const open = openList(list, request)
+      return [role, { ...open, limit: open.longest }]
+    }),
   )
   if ([...lists.values()].some((list) => list.entries.length === 0)) return undefined
   if (request.maxChars !== undefined && !shrink({ ...recipe, parts }, lists, request.maxChars)) {
@@ -114,8 +115,11 @@ export function prepareRecipe(
   let chosen: Fitted | undefined
   for (const recipe of recipes) {
     const fitted = fitRecipe(recipe, request)
-    chosen = fitted?.worthwhile ? fitted : (chosen ?? fitted)
-    if (chosen?.worthwhile) break
+    if (fitted?.worthwhile) {
+      chosen = fitted
+      break
+    }
+    chosen ??= fitted
   }
   if (!chosen) return refuseLength(request)
   const params: ComposeParams = { identity, parts: chosen.parts }
