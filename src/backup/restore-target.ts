@@ -12,11 +12,10 @@ import {
   findUnfinished,
   handOver,
   keepUnfinished,
-  maintain,
-  openMaintenance,
   previousName,
   type Building,
 } from '../sink/building.ts'
+import { maintain, openMaintenance } from '../sink/maintenance.ts'
 import { TargetSessions } from '../sink/finish.ts'
 import { LeftOut } from '../sink/left-out.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'

@@ -8,11 +8,10 @@ import {
   dropDatabase,
   dropStale,
   handOver,
-  maintain,
-  openMaintenance,
   type Building,
   type DatabaseForm,
 } from '../sink/building.ts'
+import { maintain, openMaintenance } from '../sink/maintenance.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
 import { readServerFacts, type ServerFacts } from '../source/snapshot.ts'
 import type { CopyOptions } from './options.ts'

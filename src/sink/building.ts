@@ -1,14 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
 import { Failure } from '../errors.ts'
-import {
-  errorCode,
-  openClient,
-  serverFailure,
-  withDatabase,
-  type Endpoint,
-} from '../postgres/connect.ts'
+import { errorCode, serverFailure, withDatabase, type Endpoint } from '../postgres/connect.ts'
 import { quoteIdentifier, quoteLiteral } from '../postgres/identifiers.ts'
+import { lockKey, openMaintenance, tryLock } from './maintenance.ts'
 import { forgetSubscriptions, hasSubscriptions } from './subscriptions.ts'
 
 /** How the building database has to be made so that text means the same as on the source. */
@@ -36,9 +31,6 @@ const FINISHED_COMMENT = 'pgveil: masked copy'
 /** Then the label of the backup. Such a one is kept, to be gone on with. */
 const UNFINISHED_COMMENT = 'pgveil: unfinished restore of '
 const MAX_NAME_BYTES = 63
-/** How often, and with how many milliseconds between, a lock is tried for that a session about to end has. */
-const LOCK_ATTEMPTS = 20
-const LOCK_PAUSE = 100
 
 function withSuffix(database: string, suffix: string): string {
   let stem = database
@@ -49,18 +41,6 @@ function withSuffix(database: string, suffix: string): string {
 /** What is being built, and what was replaced and is about to be dropped, have names that nobody else gives. */
 function temporaryName(database: string, what: 'building' | 'replaced'): string {
   return withSuffix(database, `__${what}_${randomBytes(8).toString('hex')}`)
-}
-
-/** The session that makes, renames and drops databases; it holds the lock that says who is alive. */
-export async function openMaintenance(target: Endpoint): Promise<pg.Client> {
-  let client
-  try {
-    client = await openClient(withDatabase(target, 'postgres'), 'maintenance')
-  } catch (error) {
-    if (errorCode((error as Failure).cause) !== '3D000') throw error
-    client = await openClient(withDatabase(target, 'template1'), 'maintenance')
-  }
-  return client
 }
 
 /**
@@ -85,66 +65,6 @@ export async function createBuilding(
   } catch (error) {
     await dropDatabase(maintenance, name).catch(() => {})
     throw serverFailure('sink', `create database ${name} on ${target.label}`, error)
-  }
-}
-
-function lockKey(name: string): string {
-  return `pg_catalog.hashtextextended(${quoteLiteral(`pgveil ${name}`)}, 0)`
-}
-
-/** @returns false where another run has it */
-async function tryLock(maintenance: pg.Client, name: string): Promise<boolean> {
-  const { rows } = await maintenance.query<{ free: boolean }>(
-    `SELECT pg_try_advisory_lock(${lockKey(name)}) AS free`,
-  )
-  return rows[0]?.free ?? false
-}
-
-/**
- * The maintenance session, or another one in its place: while rows go in, for hours perhaps, nothing is said over it, and
- * somebody on the way may have cut it.
- *
- * @throws Failure `sink`, too, where another run works on the building database meanwhile
- */
-export async function maintain(
-  maintenance: pg.Client,
-  target: Endpoint,
-  { name }: Building,
-): Promise<pg.Client> {
-  try {
-    await maintenance.query('SELECT')
-    return maintenance
-  } catch {
-    return reopenMaintenance(maintenance, target, name)
-  }
-}
-
-async function reopenMaintenance(
-  broken: pg.Client,
-  target: Endpoint,
-  name: string,
-): Promise<pg.Client> {
-  const maintenance = await openMaintenance(target)
-  try {
-    // The server may not know yet that the line is cut.
-    const { processID } = broken as { processID?: number }
-    await maintenance.query(
-      `SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity
-       WHERE pid = $1 AND application_name = pg_catalog.current_setting('application_name')`,
-      [processID ?? null],
-    )
-    for (let attempt = 1; !(await tryLock(maintenance, name)); attempt++) {
-      if (attempt === LOCK_ATTEMPTS) {
-        throw new Failure('sink', `another session holds ${name}`, {
-          hint: 'has another run gone on with it, or replaced it?',
-        })
-      }
-      await new Promise((resolve) => setTimeout(resolve, LOCK_PAUSE))
-    }
-    return maintenance
-  } catch (error) {
-    await maintenance.end().catch(() => {})
-    throw serverFailure('sink', `lock database ${name}`, error)
   }
 }
 

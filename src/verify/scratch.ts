@@ -1,6 +1,6 @@
 import type { Manifest } from '../backup/manifest.ts'
 import { Failure } from '../errors.ts'
-import { openMaintenance } from '../sink/building.ts'
+import { openMaintenance } from '../sink/maintenance.ts'
 import { parseEndpoint, type Endpoint } from '../postgres/connect.ts'
 import { readServerFacts } from '../source/snapshot.ts'
 import { startScratch } from './scratch-server.ts'
