@@ -83,7 +83,11 @@ try {
       },
     )
   }
-  if (ceph) await makeBucket(ceph)
+  if (ceph) {
+    await makeBucket(ceph)
+    // Ceph makes its pools when the first object comes.
+    await toS3(ceph, 'first', 'us-east-1')
+  }
   /** @type {{ directory: number, standIn: number, server: number, radosgw: number | undefined }[]} */
   const rounds = []
   for (let round = 1; round <= Number(options.rounds); round++) {

@@ -4,8 +4,16 @@ import { Failure, fromPlainFailure } from '../errors.ts'
 import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
 import { sendSecret } from './secret-pipe.ts'
 
-/** The young generation stays small: rows never become objects, so little is young for long. */
-const WORKER_FLAGS = ['--max-semi-space-size=2', '--disable-warning=ExperimentalWarning']
+/**
+ * The young generation stays small: rows never become objects, so little is young for long. The old one may grow to
+ * ten times what lives in it, some ten megabytes, before V8 looks through all of it: blocks of bytes that lie outside
+ * count as its growth, and an upload to S3 had it look fifty times.
+ */
+const WORKER_FLAGS = [
+  '--max-semi-space-size=2',
+  '--heap-growing-percent=900',
+  '--disable-warning=ExperimentalWarning',
+]
 
 interface Running<Result> {
   resolve(result: Result): void
