@@ -27,20 +27,6 @@ export interface PhoneNumbering {
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 
-const FIRST_LATIN = 0xc0
-const LAST_LATIN = 0x17f
-
-/**
- * The two UTF-8 bytes of the lower case of U+00C0 to U+017F, whose UTF-8 begins with C3, C4 or C5; 0 where that
- * takes Unicode's own rules.
- */
-const LOWER_LATIN = Uint16Array.from({ length: LAST_LATIN - FIRST_LATIN + 1 }, (_, i) => {
-  const lower = String.fromCodePoint(FIRST_LATIN + i).toLowerCase()
-  const codePoint = lower.length === 1 ? lower.codePointAt(0)! : 0
-  if (codePoint < FIRST_LATIN || codePoint > LAST_LATIN) return 0
-  return ((0xc0 | (codePoint >> 6)) << 8) | 0x80 | (codePoint & 0x3f)
-})
-
 function isSpace(byte: number): boolean {
   return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d)
 }
@@ -52,9 +38,49 @@ const FOLDED = Uint8Array.from({ length: 256 }, (_, byte) => {
   return byte > 0x40 && byte < 0x5b ? byte | 0x20 : byte
 })
 
+/** What a byte comes after: a whole character, a space, or a lead byte. Times 256. */
+const WHOLE = 0
+const SPACE = 0x100
+const FIRST_LEAD = 0xc3
+const LAST_LEAD = 0xc5
+
+/** What the next byte comes after. */
+const AFTER = Uint16Array.from({ length: 256 }, (_, byte) => {
+  if (byte >= FIRST_LEAD && byte <= LAST_LEAD) return SPACE + ((byte - FIRST_LEAD + 1) << 8)
+  return FOLDED[byte] === 0x20 ? SPACE : WHOLE
+})
+
+/** Of a step: it takes Unicode's own rules, or more bytes. */
+const SLOW = 1 << 20
+
+/**
+ * What a byte does, by what it comes after: in the bits of a step two bytes of canonical form, from bit 16 on how many
+ * of them count, and {@link SLOW}. For ASCII and the letters of U+00C0 to U+017F, whose UTF-8 begins with C3, C4 or C5.
+ */
+const STEPS = new Uint32Array(5 * 256).fill(SLOW)
+
+for (const after of [WHOLE, SPACE]) {
+  for (let byte = 0; byte < 0x80; byte++) {
+    const folded = FOLDED[byte]!
+    // A run of spaces counts as one.
+    const count = folded === 0x20 && after === SPACE ? 0 : 1
+    STEPS[after | byte] = folded | (count << 16)
+  }
+  for (let lead = FIRST_LEAD; lead <= LAST_LEAD; lead++) STEPS[after | lead] = 0
+}
+for (let codePoint = 0xc0; codePoint <= 0x17f; codePoint++) {
+  const lower = Buffer.from(String.fromCodePoint(codePoint).toLowerCase(), 'utf8')
+  const [first = 0, second = 0] = lower
+  if (lower.length !== 2 || first < FIRST_LEAD || first > LAST_LEAD) continue
+  STEPS[AFTER[0xc0 | (codePoint >> 6)]! | 0x80 | (codePoint & 0x3f)] =
+    first | (second << 8) | (2 << 16)
+}
+
 /** Punctuation that is its own canonical form: dashes, quotation marks, dots, … (U+2010 to U+2027, U+2030 to U+203E). */
-function isPlainPunctuation(second: number, third: number): boolean {
-  return second === 0x80 && ((third >= 0x90 && third <= 0xa7) || (third >= 0xb0 && third <= 0xbe))
+function isPlainPunctuation(bytes: Uint8Array, at: number, end: number): boolean {
+  if (at + 2 >= end || bytes[at] !== 0xe2 || bytes[at + 1] !== 0x80) return false
+  const third = bytes[at + 2]!
+  return (third >= 0x90 && third <= 0xa7) || (third >= 0xb0 && third <= 0xbe)
 }
 
 /** Equal bytes only. */
@@ -83,39 +109,31 @@ class TextIdentity implements Identity {
   read(bytes: Uint8Array, start: number, end: number): void {
     while (end > start && isSpace(bytes[end - 1]!)) end--
     while (start < end && isSpace(bytes[start]!)) start++
-    const target = this.#scratch(end - start)
+    // A step writes two bytes, whether they count or not.
+    const target = this.#scratch(end - start + 1)
     let at = 0
-    let i = start
-    while (i < end) {
+    let after = WHOLE
+    for (let i = start; i < end; i++) {
       const byte = bytes[i]!
-      if (byte < 0x80) {
-        const folded = FOLDED[byte]!
-        target[at] = folded
-        // A run of spaces is written over itself.
-        if (folded !== 0x20 || target[at - 1] !== 0x20) at++
-        i++
+      const step = STEPS[after | byte]!
+      if (step & SLOW) {
+        if (after > SPACE || !isPlainPunctuation(bytes, i, end)) {
+          this.#readSlowly(bytes, start, end)
+          return
+        }
+        for (let j = 0; j < 3; j++) target[at++] = bytes[i + j]!
+        after = WHOLE
+        i += 2
         continue
       }
-      const next = i + 1 < end ? bytes[i + 1]! : 0
-      const lower =
-        byte <= 0xc5 && byte >= 0xc3 && next >= 0x80 && next < 0xc0
-          ? LOWER_LATIN[((byte - 0xc3) << 6) | (next & 0x3f)]!
-          : 0
-      if (lower !== 0) {
-        target[at] = lower >> 8
-        target[at + 1] = lower & 0xff
-        at += 2
-        i += 2
-      } else if (byte === 0xe2 && i + 2 < end && isPlainPunctuation(next, bytes[i + 2]!)) {
-        target[at] = byte
-        target[at + 1] = next
-        target[at + 2] = bytes[i + 2]!
-        at += 3
-        i += 3
-      } else {
-        this.#readSlowly(bytes, start, end)
-        return
-      }
+      target[at] = step
+      target[at + 1] = step >>> 8
+      at += step >>> 16
+      after = AFTER[byte]!
+    }
+    if (after > SPACE) {
+      this.#readSlowly(bytes, start, end)
+      return
     }
     this.start = 0
     this.end = at

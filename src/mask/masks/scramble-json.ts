@@ -69,12 +69,12 @@ function scrambleString(
   out: Output,
   stream: Stream,
   unicode: boolean,
-): number {
-  let replaced = 0
+): boolean {
+  let replaced = false
   let plain = start
   for (let i = start; i < end; i++) {
     if (bytes[i] !== BACKSLASH) continue
-    replaced += scrambleText(bytes, plain, i, out, stream, unicode)
+    if (scrambleText(bytes, plain, i, out, stream, unicode)) replaced = true
     const unit = escapedUnit(bytes, i, end)
     out.reserve(2)
     if (unit < 0) {
@@ -83,12 +83,12 @@ function scrambleString(
       i += 1
     } else {
       out.bytes[out.length++] = pick(classOf(unit) === CAPITAL ? CAPITAL : SMALL, stream.next())
-      replaced++
+      replaced = true
       i += 5
     }
     plain = i + 1
   }
-  return replaced + scrambleText(bytes, plain, Math.max(plain, end), out, stream, unicode)
+  return scrambleText(bytes, plain, Math.max(plain, end), out, stream, unicode) || replaced
 }
 
 /** Appends a number: its digits change, but for the exponent, and no leading zero appears. */
@@ -98,7 +98,7 @@ function scrambleNumber(
   end: number,
   out: Output,
   stream: Stream,
-): number {
+): boolean {
   out.reserve(end - start)
   const first = bytes[start] === MINUS ? start + 1 : start
   const long = first + 1 < end && bytes[first + 1]! >= ZERO && bytes[first + 1]! <= NINE
@@ -113,7 +113,7 @@ function scrambleNumber(
     }
     out.bytes[out.length++] = digit
   }
-  return 1
+  return true
 }
 
 /**
@@ -130,7 +130,7 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
       const replaced = text
         ? scrambleString(bytes, start, end, out, stream, unicode)
         : scrambleNumber(bytes, start, end, out, stream)
-      if (replaced === 0 || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
+      if (!replaced || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
     }
   }
   return (bytes, start, end, out) => {

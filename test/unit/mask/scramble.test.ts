@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
-import type { Codec, TypeClass } from '../../../src/mask/mask.ts'
+import { KeyedHash, Stream } from '../../../src/mask/keyed.ts'
+import { type Codec, Output, type TypeClass } from '../../../src/mask/mask.ts'
+import { classOf, pick, scrambleText } from '../../../src/mask/masks/scramble-text.ts'
 import { MASKS } from '../../../src/mask/registry.ts'
 import { maskBytes, open, rowOf, testKey } from './masking.ts'
 
@@ -48,6 +50,31 @@ describe('text', () => {
   test('what the target cannot encode becomes a question mark', async () => {
     const { of } = await open('text.scramble', { encodable: (codePoint) => codePoint < 0x80 })
     expect(of('– 😀 !')).toBe('? ? !')
+  })
+
+  test('four bytes at a time are replaced as characters are one by one', () => {
+    const alphabet = [...'azQ5 .-éŐßñЖяΣ٣«§–漢😀ǅע', '\u0301']
+    const hash = new KeyedHash(testKey(1))
+    const [once, other] = [new Stream(), new Stream()]
+    for (let seed = 0; seed < 3000; seed++) {
+      hash.hash(Buffer.from(`${seed}`), 0, `${seed}`.length)
+      once.seed(hash)
+      other.seed(hash)
+      const text = Array.from({ length: seed % 23 }, () => alphabet[other.below(alphabet.length)])
+      other.seed(hash)
+      const bytes = Buffer.from(text.join(''))
+      const out = new Output(1)
+      scrambleText(bytes, 0, bytes.length, out, once, true)
+      let [word, drawn] = [0, 0]
+      const expected = [...text.join('')].map((char) => {
+        const kind = classOf(char.codePointAt(0)!)
+        if (kind === 0) return char
+        word = drawn++ % 4 === 0 ? other.next() : word >>> 8
+        return String.fromCharCode(pick(kind, word))
+      })
+      expect(out.bytes.toString('utf8', 0, out.length)).toBe(expected.join(''))
+      expect(once.next()).toBe(other.next())
+    }
   })
 
   test('long values use the whole stream', async () => {
