@@ -13,9 +13,9 @@ export function deriveKey(master: Uint8Array, purpose: string): Uint8Array {
 
 const PERMUTATION_ROUNDS = 12
 
-/** The 16-byte block at `at` as four little-endian words, for the constructor only. */
+/** The four bytes at `at` as a little-endian word. */
 function word(bytes: Uint8Array, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset).getInt32(at, true)
+  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }
 
 /** Multiplication by x in GF(2^128), as Chaskey's subkeys want it. */
@@ -64,29 +64,27 @@ export class KeyedHash {
       const left = end - at
       const last = left <= 16
       if (left >= 16) {
-        v0 ^= bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-        v1 ^=
-          bytes[at + 4]! | (bytes[at + 5]! << 8) | (bytes[at + 6]! << 16) | (bytes[at + 7]! << 24)
-        v2 ^=
-          bytes[at + 8]! | (bytes[at + 9]! << 8) | (bytes[at + 10]! << 16) | (bytes[at + 11]! << 24)
-        v3 ^=
-          bytes[at + 12]! |
-          (bytes[at + 13]! << 8) |
-          (bytes[at + 14]! << 16) |
-          (bytes[at + 15]! << 24)
+        v0 ^= word(bytes, at)
+        v1 ^= word(bytes, at + 4)
+        v2 ^= word(bytes, at + 8)
+        v3 ^= word(bytes, at + 12)
         at += 16
       } else {
         // The tail, then a one bit, then zeros.
-        let i = at
-        for (let shift = 0; shift < 32 && i < end; shift += 8) v0 ^= bytes[i++]! << shift
-        for (let shift = 0; shift < 32 && i < end; shift += 8) v1 ^= bytes[i++]! << shift
-        for (let shift = 0; shift < 32 && i < end; shift += 8) v2 ^= bytes[i++]! << shift
-        for (let shift = 0; shift < 32 && i < end; shift += 8) v3 ^= bytes[i++]! << shift
-        const one = 1 << ((left & 3) << 3)
-        if (left < 4) v0 ^= one
-        else if (left < 8) v1 ^= one
-        else if (left < 12) v2 ^= one
-        else v3 ^= one
+        const words = left >> 2
+        const rest = left & 3
+        if (words > 0) v0 ^= word(bytes, at)
+        if (words > 1) v1 ^= word(bytes, at + 4)
+        if (words > 2) v2 ^= word(bytes, at + 8)
+        at += words << 2
+        let tail = 1 << (rest << 3)
+        if (rest > 0) tail |= bytes[at]!
+        if (rest > 1) tail |= bytes[at + 1]! << 8
+        if (rest > 2) tail |= bytes[at + 2]! << 16
+        if (words === 0) v0 ^= tail
+        else if (words === 1) v1 ^= tail
+        else if (words === 2) v2 ^= tail
+        else v3 ^= tail
       }
       const subkey = left === 16 ? this.#full : this.#padded
       if (last) {
