@@ -15,7 +15,7 @@ import {
   previousName,
   type Building,
 } from '../sink/building.ts'
-import { maintain, openMaintenance } from '../sink/maintenance.ts'
+import { Maintenance } from '../sink/maintenance.ts'
 import { TargetSessions } from '../sink/finish.ts'
 import { LeftOut } from '../sink/left-out.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
@@ -70,7 +70,7 @@ export class RestoreTarget {
   readonly #options: TargetOptions
   readonly #run: Run
   readonly #database: string
-  #maintenance: pg.Client | undefined
+  readonly #maintenance: Maintenance
   #building: Building | undefined
   /** Rows are in that are worth keeping when the run fails. */
   #resumable = false
@@ -83,6 +83,7 @@ export class RestoreTarget {
     this.endpoint = parseEndpoint(options.target, 'sink')
     this.leftOut = new LeftOut(run.warn)
     this.#database = this.endpoint.config.database as string
+    this.#maintenance = new Maintenance(this.endpoint)
   }
 
   /** Major version of the server; 0 before {@link preflight}. */
@@ -108,8 +109,7 @@ export class RestoreTarget {
 
   /** Everything that can be refused before something is made. */
   async preflight({ label, source }: Manifest): Promise<void> {
-    const maintenance = await openMaintenance(this.endpoint)
-    this.#maintenance = maintenance
+    const maintenance = await this.#maintenance.open()
     const facts = await readServerFacts(maintenance).catch((error: unknown) => {
       throw serverFailure('sink', `read the facts of ${this.endpoint.label}`, error)
     })
@@ -155,7 +155,7 @@ export class RestoreTarget {
 
   /** Makes the database and its structure, or finds what an earlier restore has made. */
   async build(opened: OpenedBackup): Promise<Work> {
-    const maintenance = this.#maintenance as pg.Client
+    const maintenance = this.#maintenance.client
     const { manifest, label } = opened.backup
     const found = this.#options.resume
       ? await findUnfinished(maintenance, this.endpoint, this.#database, label)
@@ -198,7 +198,7 @@ export class RestoreTarget {
 
   /** @returns undefined where that cannot be: the database was finished, but for its name, or holds other tables */
   async #resume(found: Building, opened: OpenedBackup): Promise<Work | undefined> {
-    const maintenance = this.#maintenance as pg.Client
+    const maintenance = this.#maintenance.client
     this.#building = found
     this.#resumable = true
     await endOrphans(maintenance, found)
@@ -294,7 +294,7 @@ export class RestoreTarget {
 
   /** @returns the name under which the database that was replaced is kept, if so */
   async handOver(comment: string | null): Promise<string | undefined> {
-    const maintenance = await this.#maintain()
+    const maintenance = await this.#maintenance.renewed(this.building)
     // Somebody may have made a database of that name in the meantime.
     await this.#refuseOccupant(maintenance)
     const { keepPrevious } = this.#options
@@ -347,21 +347,15 @@ export class RestoreTarget {
 
   async #drop(building: Building): Promise<boolean> {
     try {
-      await dropBuilding(await this.#maintain(), building)
+      await dropBuilding(await this.#maintenance.renewed(building), building)
       return true
     } catch {
       return false
     }
   }
 
-  async #maintain(): Promise<pg.Client> {
-    const maintenance = await maintain(this.#maintenance as pg.Client, this.endpoint, this.building)
-    this.#maintenance = maintenance
-    return maintenance
-  }
-
   async close(): Promise<void> {
-    await this.#maintenance?.end().catch(() => {})
+    await this.#maintenance.close()
   }
 }
 

@@ -1,4 +1,3 @@
-import type pg from 'pg'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
 import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
@@ -11,7 +10,7 @@ import {
   type Building,
   type DatabaseForm,
 } from '../sink/building.ts'
-import { maintain, openMaintenance } from '../sink/maintenance.ts'
+import { Maintenance } from '../sink/maintenance.ts'
 import { checkTarget, refuseProduction, refuseServersOwn } from '../sink/preflight.ts'
 import { readServerFacts, type ServerFacts } from '../source/snapshot.ts'
 import type { CopyOptions } from './options.ts'
@@ -28,8 +27,8 @@ export class CopyTarget {
   readonly #options: TargetOptions
   readonly #run: Run
   readonly #database: string
+  readonly #maintenance: Maintenance
   #facts: ServerFacts | undefined
-  #maintenance: pg.Client | undefined
   #building: Building | undefined
 
   constructor(options: TargetOptions, run: Run) {
@@ -37,6 +36,7 @@ export class CopyTarget {
     this.#run = run
     this.endpoint = parseEndpoint(options.target, 'sink')
     this.#database = this.endpoint.config.database as string
+    this.#maintenance = new Maintenance(this.endpoint)
   }
 
   /** What the server is; after {@link preflight}. */
@@ -70,7 +70,8 @@ export class CopyTarget {
     source: Pick<ServerFacts, 'systemIdentifier' | 'database'>,
     extensions: ReadonlyMap<string, string>,
   ): Promise<ServerFacts> {
-    const maintenance = await this.#run.during(this.#open())
+    // A signal may come meanwhile: what is opened is noted for closing by itself.
+    const maintenance = await this.#run.during(this.#maintenance.open())
     this.#facts = await readServerFacts(maintenance).catch((error: unknown) => {
       throw serverFailure('sink', `read the facts of ${this.endpoint.label}`, error)
     })
@@ -81,15 +82,9 @@ export class CopyTarget {
     return this.#facts
   }
 
-  /** A signal may come meanwhile: what is opened is noted for closing by itself. */
-  async #open(): Promise<pg.Client> {
-    this.#maintenance = await openMaintenance(this.endpoint)
-    return this.#maintenance
-  }
-
   /** Drops what killed runs have left, and makes the database that is built. */
   async create(form: Omit<DatabaseForm, 'targetMajor'>): Promise<Building> {
-    const maintenance = this.#maintenance as pg.Client
+    const maintenance = this.#maintenance.client
     for (const name of await dropStale(maintenance)) {
       this.#run.note(`dropped ${name}, left by a run that was killed`)
     }
@@ -116,7 +111,7 @@ export class CopyTarget {
    */
   handOver(): Promise<string | undefined> {
     return this.#run.uninterrupted('handover', async () => {
-      const maintenance = await this.#maintain()
+      const maintenance = await this.#maintenance.renewed(this.building)
       // Somebody may have made a database of that name in the meantime.
       await refuseOccupant(maintenance, this.#database, this.#options)
       const { keepPrevious } = this.#options
@@ -136,14 +131,8 @@ export class CopyTarget {
   /** Drops what is being built; no error where nothing is. */
   async drop(): Promise<void> {
     if (!this.#building) return
-    await dropDatabase(await this.#maintain(), this.#building.name)
+    await dropDatabase(await this.#maintenance.renewed(this.building), this.#building.name)
     this.#building = undefined
-  }
-
-  async #maintain(): Promise<pg.Client> {
-    const maintenance = await maintain(this.#maintenance as pg.Client, this.endpoint, this.building)
-    this.#maintenance = maintenance
-    return maintenance
   }
 
   /** Drops what was being built; returns the failure with what it could not clear away. */
@@ -162,6 +151,6 @@ export class CopyTarget {
   }
 
   async close(): Promise<void> {
-    await this.#maintenance?.end().catch(() => {})
+    await this.#maintenance.close()
   }
 }

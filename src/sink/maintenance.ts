@@ -39,21 +39,47 @@ export async function tryLock(maintenance: pg.Client, name: string): Promise<boo
 }
 
 /**
- * The maintenance session, or another one in its place: while rows go in, for hours perhaps, nothing is said over it, and
- * somebody on the way may have cut it.
- *
- * @throws Failure `sink`, too, where another run works on the building database meanwhile
+ * The maintenance session of a run. While rows go in, for hours perhaps, nothing is said over it, and somebody on the way
+ * may cut it: so who needs it afterwards asks for it anew.
  */
-export async function maintain(
-  maintenance: pg.Client,
-  target: Endpoint,
-  { name }: { name: string },
-): Promise<pg.Client> {
-  try {
-    await maintenance.query('SELECT')
-    return maintenance
-  } catch {
-    return reopenMaintenance(maintenance, target, name)
+export class Maintenance {
+  readonly #target: Endpoint
+  #client: pg.Client | undefined
+
+  constructor(target: Endpoint) {
+    this.#target = target
+  }
+
+  /** @throws Failure `sink` */
+  async open(): Promise<pg.Client> {
+    this.#client = await openMaintenance(this.#target)
+    return this.#client
+  }
+
+  /** The session as it was opened. */
+  get client(): pg.Client {
+    if (!this.#client) throw new Error('the maintenance session is not open')
+    return this.#client
+  }
+
+  /**
+   * The session, or another one in its place, which holds the lock on the database that is built.
+   *
+   * @throws Failure `sink`, too, where another run works on that database meanwhile
+   */
+  async renewed({ name }: { name: string }): Promise<pg.Client> {
+    const { client } = this
+    try {
+      await client.query('SELECT')
+    } catch {
+      this.#client = await reopenMaintenance(client, this.#target, name)
+    }
+    return this.client
+  }
+
+  /** Never rejects; no error where it is not open. */
+  async close(): Promise<void> {
+    await this.#client?.end().catch(() => {})
   }
 }
 
