@@ -130,8 +130,9 @@ export class CopyTarget {
 
   /** Drops what is being built; no error where nothing is. */
   async drop(): Promise<void> {
-    if (!this.#building) return
-    await dropDatabase(await this.#maintenance.renewed(this.building), this.#building.name)
+    const building = this.#building
+    if (!building) return
+    await dropDatabase(await this.#maintenance.renewed(building), building.name)
     this.#building = undefined
   }
 

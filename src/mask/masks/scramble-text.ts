@@ -30,13 +30,17 @@ export function classOf(codePoint: number): number {
   return kind
 }
 
-/** First character of a class, and how many there are. */
-const FIRST = Uint8Array.of(0, 0x61, 0x41, 0x30)
-const COUNT = Uint8Array.of(0, 26, 26, 10)
+/** What a character of a class is drawn from: in the low byte the first, in the next one how many there are. */
+const RANGES = Uint16Array.of(0, 0x61 | (26 << 8), 0x41 | (26 << 8), 0x30 | (10 << 8))
+
+/** A character of the range in the low bytes of `range`, chosen by the low byte of `random`. */
+function draw(range: number, random: number): number {
+  return (range & 0xff) + (((random & 0xff) * ((range >>> 8) & 0xff)) >>> 8)
+}
 
 /** An ASCII letter or digit of class `kind`, chosen by the low byte of `random`. */
 export function pick(kind: number, random: number): number {
-  return FIRST[kind]! + (((random & 0xff) * COUNT[kind]!) >> 8)
+  return draw(RANGES[kind]!, random)
 }
 
 function isContinuation(byte: number): boolean {
@@ -53,7 +57,7 @@ function sequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const least = lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80
   const most = lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf
   if (second < least || second > most) return 0
-  for (let i = 2; i < length; i++) if ((bytes[at + i]! & 0xc0) !== 0x80) return 0
+  for (let i = 2; i < length; i++) if (!isContinuation(bytes[at + i]!)) return 0
   return length
 }
 
@@ -75,23 +79,18 @@ const LEAD = Uint16Array.from({ length: 256 }, (_, byte) =>
 )
 
 /**
- * What a byte does, by the lead byte before it: in the bits of a step the first of the characters to draw from, how
- * many there are, and what is said above. For ASCII, and letters and digits of two bytes.
+ * What a byte does, by the lead byte before it: in the low bytes of a step the range that is drawn from, and what is said
+ * above. For ASCII, and letters and digits of two bytes.
  */
 const STEPS = new Uint32Array(32 * 256).fill(SLOW)
 
 for (let codePoint = 0; codePoint < 0x800; codePoint++) {
   const kind = classOf(codePoint)
-  const drawn = FIRST[kind]! | (COUNT[kind]! << 8) | DRAWN | WRITTEN
+  const drawn = RANGES[kind]! | DRAWN | WRITTEN
   if (codePoint < 0x80) STEPS[codePoint] = kind === KEPT ? codePoint | WRITTEN : drawn
   else if (kind !== KEPT) STEPS[((codePoint >> 6) << 8) | 0x80 | (codePoint & 0x3f)] = drawn
 }
 for (let byte = 0xc2; byte <= 0xdf; byte++) STEPS[byte] = 0
-
-/** The character of a step, chosen by the low byte of `random`. */
-function written(step: number, random: number): number {
-  return (step & 0xff) + (((random & 0xff) * ((step >>> 8) & 0xff)) >>> 8)
-}
 
 /**
  * Appends `bytes[start, end)` with every letter and digit replaced; never more bytes than that.
@@ -144,13 +143,13 @@ export function scrambleText(
         word >>>= drawn4
         bits -= drawn4
       }
-      target[at] = written(step0, random)
+      target[at] = draw(step0, random)
       at += (step0 >>> 16) & 1
-      target[at] = written(step1, random >>> drawn1)
+      target[at] = draw(step1, random >>> drawn1)
       at += (step1 >>> 16) & 1
-      target[at] = written(step2, random >>> drawn2)
+      target[at] = draw(step2, random >>> drawn2)
       at += (step2 >>> 16) & 1
-      target[at] = written(step3, random >>> drawn3)
+      target[at] = draw(step3, random >>> drawn3)
       at += (step3 >>> 16) & 1
       lead = LEAD[byte3]!
       all |= group
