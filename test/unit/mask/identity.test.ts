@@ -41,10 +41,15 @@ describe('text', () => {
     }
   })
 
-  test('bytes that are no UTF-8 are taken as they are', () => {
+  test.each([
+    [0x41, 0xff, 0xc3],
+    [0x41, 0xc3],
+    [0x41, 0xc3, 0x42],
+    [0x41, 0xe2, 0x80],
+  ])('bytes that are no UTF-8 are taken as they are', (...values) => {
     const identity = openIdentity('text')
-    const bytes = Uint8Array.of(0x41, 0xff, 0xc3)
-    identity.read(bytes, 0, 3)
+    const bytes = Uint8Array.of(...values)
+    identity.read(bytes, 0, bytes.length)
     expect([...identity.bytes.subarray(identity.start, identity.end)]).toEqual([...bytes])
   })
 
