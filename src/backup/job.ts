@@ -6,6 +6,7 @@ import type { QualifiedName } from '../postgres/identifiers.ts'
 import { dumpStructure, type Dumper } from '../postgres/pg-dump.ts'
 import { largeObjectSql, type LargeObjectRange } from '../source/large-objects.ts'
 import type { Store } from '../store/store.ts'
+import type { Finishing } from './finishing.ts'
 import { tableDigestKey } from './secrets.ts'
 import { SealedObjectWriter, writeSealed, type WrittenObject } from './object-writer.ts'
 import { SegmentRows, type Segment } from './segments.ts'
@@ -56,6 +57,7 @@ export interface BackupSession {
   sqlAscii: boolean
   sealing: { passphrase: Buffer; level: number }
   digestKey: Buffer
+  finishing: Finishing
   /** The run is given up: what is under way is taken back. */
   signal: AbortSignal
 }
@@ -64,7 +66,7 @@ export interface BackupSession {
 const SEGMENT_BYTES = 256 * 1024 * 1024
 
 /**
- * Runs a job. What it stored is complete when this returns; where it fails, nothing of the object in hand is visible.
+ * Runs a job. `onNearlyDone` is called when nothing more is read, and the job's last object is only to be completed. What it stored is complete when this returns; where it fails, nothing of the object in hand is visible.
  *
  * @throws Failure `source` or `store`, whichever failed first
  */
@@ -72,33 +74,44 @@ export async function runBackupJob(
   job: BackupJob,
   session: BackupSession,
   onProgress: (progress: JobProgress) => void,
+  onNearlyDone: () => void,
 ): Promise<BackupResult> {
   const started = performance.now()
-  const { objects, rows, bytes, warnings } = await runKind(job, session, onProgress)
+  const finish: Finish = async (work) => {
+    await session.finishing.add(work)
+    onNearlyDone()
+    return await work
+  }
+  const { objects, rows, bytes, warnings } = await runKind(job, session, finish, onProgress)
   const seconds = (performance.now() - started) / 1000
   return { objects, rows, bytes, seconds, warnings: warnings ?? [] }
 }
+
+/** Awaits what completes the last object of a job; everything is read, and meanwhile the next job may begin. */
+type Finish = <T>(work: Promise<T>) => Promise<T>
 
 type Outcome = Pick<BackupResult, 'objects' | 'rows' | 'bytes'> & Partial<BackupResult>
 
 function runKind(
   job: BackupJob,
   session: BackupSession,
+  finish: Finish,
   onProgress: (progress: JobProgress) => void,
 ): Promise<Outcome> {
   switch (job.kind) {
     case 'rows':
-      return sealRows(job, session, onProgress)
+      return sealRows(job, session, finish, onProgress)
     case 'structure':
-      return sealStructure(job, session)
+      return sealStructure(job, session, finish)
     case 'large-objects':
-      return sealLargeObjects(job, session, onProgress)
+      return sealLargeObjects(job, session, finish, onProgress)
   }
 }
 
 async function sealRows(
   job: RowsJob,
-  { client, store, sealing, digestKey, signal }: BackupSession,
+  { client, store, sealing, digestKey, finishing, signal }: BackupSession,
+  finish: Finish,
   onProgress: (progress: JobProgress) => void,
 ): Promise<Outcome> {
   const segments = new SegmentRows({
@@ -107,6 +120,7 @@ async function sealRows(
     ...sealing,
     digestKey: tableDigestKey(digestKey, job.of),
     limit: SEGMENT_BYTES,
+    finishing,
     signal,
   })
   const ticker = setInterval(() => onProgress(segments.progress), 200)
@@ -114,7 +128,7 @@ async function sealRows(
     const copyOut = new CopyOut(job.copyOut, segments)
     client.query(copyOut)
     const rows = await copyOut.finished
-    return { objects: await segments.finish(rows), ...segments.progress }
+    return { objects: await finish(segments.finish(rows)), ...segments.progress }
   } catch (error) {
     await segments.abort()
     throw serverFailure('source', `read ${job.table}`, error)
@@ -123,7 +137,11 @@ async function sealRows(
   }
 }
 
-async function sealStructure(job: StructureJob, session: BackupSession): Promise<Outcome> {
+async function sealStructure(
+  job: StructureJob,
+  session: BackupSession,
+  finish: Finish,
+): Promise<Outcome> {
   const { source: endpoint, snapshotId: snapshot, sqlAscii, store, sealing, signal } = session
   const { text, warnings } = await dumpStructure({
     endpoint,
@@ -135,13 +153,14 @@ async function sealStructure(job: StructureJob, session: BackupSession): Promise
     signal,
   })
   const sql = Buffer.from(text)
-  const object = await writeSealed(store, job.name, sql, sealing, { signal })
+  const object = await finish(writeSealed(store, job.name, sql, sealing, { signal }))
   return { objects: [object], rows: 0, bytes: sql.length, warnings }
 }
 
 async function sealLargeObjects(
   job: LargeObjectsJob,
   { client, store, sealing, signal }: BackupSession,
+  finish: Finish,
   onProgress: (progress: JobProgress) => void,
 ): Promise<Outcome> {
   const writer = new SealedObjectWriter(store, job.name, sealing, { signal })
@@ -150,7 +169,7 @@ async function sealLargeObjects(
       await writer.write(sql)
       onProgress({ rows: 0, bytes: writer.content })
     }
-    return { objects: [await writer.complete()], rows: 0, bytes: writer.content }
+    return { objects: [await finish(writer.complete())], rows: 0, bytes: writer.content }
   } catch (error) {
     await writer.abort()
     throw serverFailure('source', 'read the large objects', error)

@@ -42,6 +42,8 @@ export interface Sealed {
   objects: (WrittenObject | Segment)[]
 }
 
+type OnProgress = (progress: JobProgress) => void
+
 /** Digest of no rows. */
 const NO_ROWS = '0'.repeat(32)
 
@@ -54,8 +56,20 @@ export async function sealEverything(request: SealingRequest): Promise<Sealed> {
   const limit = pLimit(request.jobs)
   const sealed: Sealed = { tables: [], events: [], objects: [] }
   let id = 0
-  const run = async (job: BackupJob, onProgress: (progress: JobProgress) => void = () => {}) => {
-    const result = await pool.run({ ...job, id: id++ }, onProgress)
+  /** Begins when it is its turn; the next one has its own when this is nearly done. */
+  const inTurn = (job: BackupJob, onStart: () => void, onProgress: OnProgress) =>
+    new Promise<BackupResult>((resolve, reject) => {
+      void limit(
+        () =>
+          new Promise<void>((end) => {
+            onStart()
+            const result = pool.run({ ...job, id: id++ }, onProgress, end)
+            void result.then(resolve, reject).then(end)
+          }),
+      )
+    })
+  const run = async (job: BackupJob, onStart = () => {}, onProgress: OnProgress = () => {}) => {
+    const result = await inTurn(job, onStart, onProgress)
     for (const { code, message } of result.warnings) warn(code, message)
     // Below its label, an object is known by the rest of its name.
     const objects = result.objects.map((object) => ({
@@ -65,19 +79,17 @@ export async function sealEverything(request: SealingRequest): Promise<Sealed> {
     sealed.objects.push(...objects)
     return { ...result, objects }
   }
-  const others = otherJobs(request).map((job) => limit(() => run(job)))
+  const others = otherJobs(request).map((job) => run(job))
   const rows = tables.map(async (entry) => {
     const track = new TableTrack(plannedTable(entry), request.emit)
     const results = await Promise.all(
-      entry.jobs.map((job, i) =>
-        limit(async () => {
-          track.begin()
-          const named = { ...job, stem: `${label}/${job.stem}` }
-          const result = await run(named, (progress) => track.update(i, progress))
-          track.done(i, result)
-          return result
-        }),
-      ),
+      entry.jobs.map(async (job, i) => {
+        const named = { ...job, stem: `${label}/${job.stem}` }
+        const onProgress: OnProgress = (progress) => track.update(i, progress)
+        const result = await run(named, () => track.begin(), onProgress)
+        track.done(i, result)
+        return result
+      }),
     )
     sealed.events.push(track.finish())
     sealed.tables.push(manifestTable(entry, results))

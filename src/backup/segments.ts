@@ -2,6 +2,7 @@ import { Failure } from '../errors.ts'
 import type { RowConsumer } from '../postgres/copy-out.ts'
 import type { Store } from '../store/store.ts'
 import { FramedRows } from '../stream/rows.ts'
+import type { Finishing } from './finishing.ts'
 import { SealedObjectWriter, type WrittenObject } from './object-writer.ts'
 
 /** One sealed piece of a table. */
@@ -20,6 +21,7 @@ export interface SegmentRequest {
   digestKey: Buffer
   /** Bytes of COPY text after which a segment ends with the row in hand. */
   limit: number
+  finishing: Finishing
   signal?: AbortSignal
 }
 
@@ -32,7 +34,8 @@ export class SegmentRows implements RowConsumer {
   onDrain: (() => void) | undefined
   readonly isPatient = true
   readonly #request: SegmentRequest
-  readonly #segments: Segment[] = []
+  /** Each is aborted where it fails. */
+  readonly #segments: Promise<Segment>[] = []
   readonly #framed: FramedRows
   #writer: SealedObjectWriter | undefined
   /** Segments begun, and the rows of those that are complete or about to be. */
@@ -92,7 +95,10 @@ export class SegmentRows implements RowConsumer {
 
   /** Between two rows: ends a segment that is long enough. */
   #cut(): void {
-    if ((this.#writer?.content ?? 0) >= this.#request.limit) this.#hold(this.#complete())
+    if ((this.#writer?.content ?? 0) < this.#request.limit) return
+    const completed = this.#complete()
+    completed.catch((error: unknown) => (this.#error ??= error))
+    this.#hold(this.#request.finishing.add(completed))
   }
 
   /** Wants no rows until `work` is done. What it fails with is thrown at the next row. */
@@ -115,7 +121,8 @@ export class SegmentRows implements RowConsumer {
     this.onDrain?.()
   }
 
-  async #complete(): Promise<void> {
+  /** Ends the segment in hand, which is stored when this resolves. */
+  #complete(): Promise<unknown> {
     this.#framed.flush()
     const writer = this.#writer
     const { rows } = this.#framed
@@ -123,13 +130,10 @@ export class SegmentRows implements RowConsumer {
     this.#framed.reset()
     this.#writer = undefined
     this.#cutRows += rows
-    if (!writer) return
-    try {
-      this.#segments.push({ ...(await writer.complete()), rows, digest })
-    } catch (error) {
-      await writer.abort()
-      throw error
-    }
+    if (!writer) return Promise.resolve()
+    const segment = store(writer).then((object) => ({ ...object, rows, digest }))
+    this.#segments.push(segment)
+    return segment
   }
 
   /**
@@ -146,12 +150,22 @@ export class SegmentRows implements RowConsumer {
       throw new Failure('source', `the source counted ${rows} rows and sent ${seen}`)
     }
     await this.#complete()
-    return this.#segments
+    return await Promise.all(this.#segments)
   }
 
   /** Throws away what is not completed. */
   async abort(): Promise<void> {
     await this.#waiting
+    await Promise.allSettled(this.#segments)
     await this.#writer?.abort()
+  }
+}
+
+async function store(writer: SealedObjectWriter): Promise<WrittenObject> {
+  try {
+    return await writer.complete()
+  } catch (error) {
+    await writer.abort()
+    throw error
   }
 }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../postgres/connect.ts'
 import { joinSnapshot, type Joining } from '../source/snapshot.ts'
 import { loadStore, openStore } from '../store/open.ts'
 import type { StoreSettings } from '../store/store.ts'
+import { Finishing } from './finishing.ts'
 import { runBackupJob, type BackupJob, type BackupResult, type BackupSession } from './job.ts'
 import { splitWorkerSecret } from './worker-secret.ts'
 
@@ -36,6 +37,7 @@ async function open(setup: BackupSetup): Promise<BackupSession> {
     sqlAscii: encoding === 'SQL_ASCII',
     sealing: { passphrase, level: setup.level },
     digestKey,
+    finishing: new Finishing(),
     signal: ended.signal,
   }
   return session
@@ -47,8 +49,4 @@ async function stop(): Promise<void> {
   await session?.client.end()
 }
 
-serveJobs<BackupSetup, BackupSession, BackupJob, BackupResult>(
-  open,
-  (job, opened, progress) => runBackupJob(job, opened, progress),
-  stop,
-)
+serveJobs<BackupSetup, BackupSession, BackupJob, BackupResult>(open, runBackupJob, stop)

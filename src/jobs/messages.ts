@@ -17,5 +17,7 @@ export type ToWorker<Setup, Job> = { setup: Setup } | { job: Job }
 
 export type FromWorker<Result> =
   | { id: number; progress: JobProgress }
+  /** What is left of the job takes little: the next one may come. */
+  | { id: number; nearlyDone: true }
   | { id: number; result: Result }
   | { id: number; failure: PlainFailure; stack?: string | undefined }

@@ -19,17 +19,21 @@ interface Running<Result> {
   resolve(result: Result): void
   reject(error: unknown): void
   onProgress(progress: JobProgress): void
+  onNearlyDone(): void
+  /** Its worker is idle but for it. */
+  nearlyDone: boolean
 }
 
 interface Worker<Result> {
   child: ChildProcess
-  running: Running<Result> | undefined
+  /** By their ids: one, and another that is nearly done. */
+  readonly running: Map<number, Running<Result>>
 }
 
 /** Milliseconds after which a worker that was to end by itself is ended. */
 const PATIENCE = 7_000
 
-/** Worker processes that run jobs, each one at a time. */
+/** Worker processes that run jobs, each one at a time, the next one beside the end of the one before. */
 export class WorkerPool<Setup, Job extends JobBase, Result> {
   readonly #program: string
   readonly #args: readonly string[]
@@ -76,14 +80,19 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
   /**
    * Runs a job on an idle worker, or on a new one: the caller limits how many run at once.
    *
+   * @param onNearlyDone called, at times, before the job is done: the worker is idle but for the little that is left
    * @throws Failure what the job failed with; `bug` where the worker itself died
    */
-  run(job: Job, onProgress: (progress: JobProgress) => void): Promise<Result> {
+  run(
+    job: Job,
+    onProgress: (progress: JobProgress) => void,
+    onNearlyDone: () => void = () => {},
+  ): Promise<Result> {
     if (this.#closed) return Promise.reject(new Failure('interrupted', 'the run was stopped'))
     if (this.#died) return Promise.reject(this.#died)
     const worker = this.#idle.pop() ?? this.#start()
     return new Promise<Result>((resolve, reject) => {
-      worker.running = { resolve, reject, onProgress }
+      worker.running.set(job.id, { resolve, reject, onProgress, onNearlyDone, nearlyDone: false })
       worker.child.send({ job } satisfies ToWorker<Setup, Job>)
     })
   }
@@ -94,7 +103,7 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
       execArgv: WORKER_FLAGS,
       stdio: ['ignore', 'ignore', 'inherit', 'ipc', 'pipe'],
     })
-    const worker: Worker<Result> = { child, running: undefined }
+    const worker: Worker<Result> = { child, running: new Map() }
     this.#workers.push(worker)
     if (this.#setup) child.send({ setup: this.#setup } satisfies ToWorker<Setup, Job>)
     child.on('message', (message) => this.#receive(worker, message as FromWorker<Result>))
@@ -105,19 +114,24 @@ export class WorkerPool<Setup, Job extends JobBase, Result> {
         hint: 'was it killed for want of memory? fewer --jobs need less',
       })
       this.#died ??= died
-      worker.running?.reject(died)
-      worker.running = undefined
+      for (const running of worker.running.values()) running.reject(died)
+      worker.running.clear()
     })
     return worker
   }
 
   #receive(worker: Worker<Result>, message: FromWorker<Result>): void {
-    const running = worker.running
+    const running = worker.running.get(message.id)
     if (!running) return
     if ('progress' in message) return running.onProgress(message.progress)
-    worker.running = undefined
-    if ('result' in message) {
+    if ('nearlyDone' in message) {
+      running.nearlyDone = true
       this.#idle.push(worker)
+      return running.onNearlyDone()
+    }
+    worker.running.delete(message.id)
+    if ('result' in message) {
+      if (!running.nearlyDone) this.#idle.push(worker)
       running.resolve(message.result)
     } else if (message.stack === undefined) {
       running.reject(fromPlainFailure(message.failure))

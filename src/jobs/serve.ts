@@ -5,19 +5,24 @@ import type { FromWorker, JobBase, JobProgress, ToWorker } from './messages.ts'
 const GRACE = 5_000
 
 /**
- * Makes this process a worker: it runs the jobs that its parent sends, one after the other, and ends when the
- * channel to the parent closes; servers then end its sessions and roll back.
+ * Makes this process a worker: it runs the jobs that its parent sends, each when the one before is done, or nearly, and
+ * ends when the channel to the parent closes; servers then end its sessions and roll back.
  *
  * @param open prepares what jobs need, once, before the first job
- * @param run runs one job with it
- * @param stop has the job in hand fail soon, so that it takes back what it wrote; without it, nothing is waited for
+ * @param run runs one job with it; `onNearlyDone`: what is left takes little, the next job may begin beside it
+ * @param stop has the jobs in hand fail soon, so that they take back what they wrote; without it, nothing is waited for
  */
 export function serveJobs<Setup, Session, Job extends JobBase, Result>(
   open: (setup: Setup) => Promise<Session>,
-  run: (job: Job, session: Session, onProgress: (progress: JobProgress) => void) => Promise<Result>,
+  run: (
+    job: Job,
+    session: Session,
+    onProgress: (progress: JobProgress) => void,
+    onNearlyDone: () => void,
+  ) => Promise<Result>,
   stop?: () => Promise<void>,
 ): void {
-  let running: Promise<void> = Promise.resolve()
+  let running: Promise<unknown> = Promise.resolve()
   let setup: Setup | undefined
   let session: Promise<Session> | undefined
 
@@ -31,7 +36,12 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
     try {
       if (!setup) throw new Error('a job came before the setup')
       session ??= open(setup)
-      const result = await run(job, await session, (progress) => send({ id, progress }))
+      const result = await run(
+        job,
+        await session,
+        (progress) => send({ id, progress }),
+        () => send({ id, nearlyDone: true }),
+      )
       send({ id, result })
     } catch (error) {
       if (error instanceof Failure) send({ id, failure: toPlainFailure(error) })
@@ -44,7 +54,7 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
 
   process.on('message', (message: ToWorker<Setup, Job>) => {
     if ('setup' in message) setup = message.setup
-    else running = work(message.job)
+    else running = Promise.all([running, work(message.job)])
   })
   // The parent decides about signals; a terminal sends them to the whole group.
   process.on('SIGINT', () => {})

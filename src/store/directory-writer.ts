@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type FileHandle, open, rename, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import pLimit from 'p-limit'
 import type { Bandwidth } from './bandwidth.ts'
 import { putBelow } from './directory-tree.ts'
 import { diskFailure } from './disk-errors.ts'
@@ -45,7 +46,7 @@ export class FileWriter implements ObjectWriter {
     )
     this.#parts = new Parts({
       sizeOf: () => BUFFER_BYTES,
-      inFlight: 1,
+      slots: pLimit(1),
       store: (part) => this.#store(part),
     })
   }

@@ -1,3 +1,5 @@
+import type { LimitFunction } from 'p-limit'
+
 /** The first buffer of an object begins at this size and doubles: most objects are small. */
 const FIRST_BUFFER = 256 * 1024
 
@@ -32,10 +34,10 @@ export class SpareMemory {
 export interface PartsOptions {
   /** Bytes of part `number`, counted from 1. */
   sizeOf(number: number): number
-  /** Parts stored at the same time. */
-  inFlight: number
   /** Stores a part; `part` stays unchanged until it returned. */
   store(part: Buffer, number: number): Promise<void>
+  /** As many parts are stored at the same time; shared with other objects, which have their turns. */
+  slots: LimitFunction
   /** Shared with other objects, as long as a store is open. */
   memory?: SpareMemory
 }
@@ -46,15 +48,16 @@ interface Waiter {
 }
 
 /**
- * Cuts bytes into parts and has them stored, a few at a time and begun in order. Holds one part that is being
- * filled beside those in flight, and reuses their memory.
+ * Cuts bytes into parts and has them stored, a few at a time and begun in order. Holds one part that is being filled
+ * and one that waits beside those in flight, and reuses their memory.
  */
 export class Parts {
   readonly #options: PartsOptions
   #filling: Buffer = Buffer.alloc(0)
   #filled = 0
   #number = 1
-  #full: { part: Buffer; memory: Buffer; number: number }[] = []
+  /** Parts that have left and wait for their turn. */
+  #queued = 0
   readonly #running = new Set<Promise<void>>()
   readonly #memory: SpareMemory
   #waiters: Waiter[] = []
@@ -64,7 +67,7 @@ export class Parts {
 
   constructor(options: PartsOptions) {
     this.#options = options
-    this.#memory = options.memory ?? new SpareMemory(options.inFlight + 2)
+    this.#memory = options.memory ?? new SpareMemory(options.slots.concurrency + 2)
   }
 
   /** Parts that have left for the store. */
@@ -89,7 +92,7 @@ export class Parts {
       this.#filled += count
       from += count
     }
-    return this.#full.length > 0 ? this.#settled() : undefined
+    return this.#queued > 0 ? this.#settled() : undefined
   }
 
   #makeRoom(needed: number, size: number): void {
@@ -109,10 +112,24 @@ export class Parts {
   flush(): void {
     if (this.#filled === 0) return
     const memory = this.#filling
-    this.#full.push({ part: memory.subarray(0, this.#filled), memory, number: this.#number++ })
+    const part = memory.subarray(0, this.#filled)
+    const number = this.#number++
     this.#filling = Buffer.alloc(0)
     this.#filled = 0
-    this.#start()
+    this.#queued++
+    void this.#options.slots(() => this.#send(part, memory, number))
+  }
+
+  async #send(part: Buffer, memory: Buffer, number: number): Promise<void> {
+    if (--this.#queued === 0) for (const waiter of this.#waiters.splice(0)) waiter.resolve()
+    if (this.#failed) return
+    const run = this.#options
+      .store(part, number)
+      .then(() => this.#memory.give(memory))
+      .catch((error: unknown) => this.#fail(error))
+    this.#running.add(run)
+    await run
+    this.#running.delete(run)
   }
 
   /** What has not left yet, instead of sending it off; its memory is used again after `release`. */
@@ -133,6 +150,7 @@ export class Parts {
    * @throws what storing one of them failed with
    */
   async drain(): Promise<void> {
+    if (this.#queued > 0 && !this.#failed) await this.#settled()
     while (!this.#failed && this.#running.size > 0) await Promise.race(this.#running)
     if (this.#failed) throw this.#failed.error
   }
@@ -144,25 +162,6 @@ export class Parts {
     this.release()
   }
 
-  #start(): void {
-    while (!this.#failed && this.#running.size < this.#options.inFlight) {
-      const next = this.#full.shift()
-      if (!next) break
-      const run = this.#options
-        .store(next.part, next.number)
-        .then(() => this.#memory.give(next.memory))
-        .catch((error: unknown) => this.#fail(error))
-        .then(() => {
-          this.#running.delete(run)
-          this.#start()
-        })
-      this.#running.add(run)
-    }
-    if (this.#full.length === 0) {
-      for (const waiter of this.#waiters.splice(0)) waiter.resolve()
-    }
-  }
-
   #settled(): Promise<void> {
     return new Promise((resolve, reject) => this.#waiters.push({ resolve, reject }))
   }
@@ -170,7 +169,6 @@ export class Parts {
   /** The first cause wins. */
   #fail(error: unknown): void {
     this.#failed ??= { error }
-    this.#full = []
     for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failed.error)
   }
 }

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit'
 import { S3Client } from './s3-client.ts'
 import { Failure } from '../errors.ts'
 import { type Bandwidth, sharedBandwidth } from './bandwidth.ts'
@@ -11,8 +12,8 @@ import type { S3Settings } from './store.ts'
 /** Handed on to the credentials' providers: files are read anew where credentials expired. */
 const RENEWABLE = { ignoreCache: true }
 
-/** Parts of an object that are sent at the same time. */
-export const PARTS_IN_FLIGHT = 2
+/** Parts that are sent at the same time. */
+const PARTS_IN_FLIGHT = 2
 
 /** Options of the client's `send`. */
 interface SendOptions {
@@ -32,7 +33,8 @@ export class S3Session {
   readonly client: S3Client
   readonly patience: Patience
   readonly bandwidth: Bandwidth | undefined
-  /** Of parts on their way, of one object after the other. */
+  /** For parts on their way: of an object that ends, and of the next one already. */
+  readonly slots = pLimit(PARTS_IN_FLIGHT)
   readonly memory = new SpareMemory(PARTS_IN_FLIGHT + 2)
 
   constructor(settings: S3Settings, patience: Patience = PATIENCE) {

@@ -12,7 +12,7 @@ import { head } from './s3-download.ts'
 import { complete, errorCode } from './s3-errors.ts'
 import { lockFields, type Retention, retentionOf } from './s3-lock.ts'
 import { putObject, sameDigest, type Stored, verifyDigest, verifyLocked } from './s3-put.ts'
-import { PARTS_IN_FLIGHT, type S3Session } from './s3-session.ts'
+import type { S3Session } from './s3-session.ts'
 import { AbsentObject, type ObjectWriter, type WriteOptions } from './store.ts'
 
 const FIRST_PART = 8 * 1024 * 1024
@@ -63,7 +63,7 @@ export class S3Writer implements ObjectWriter {
     this.#signal = options.signal ? AbortSignal.any([options.signal, signal]) : signal
     this.#parts = new Parts({
       sizeOf: partSize,
-      inFlight: PARTS_IN_FLIGHT,
+      slots: session.slots,
       memory: session.memory,
       store: (part, number) => this.#storePart(part, number),
     })

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, jest, test } from '@jest/globals'
+import pLimit from 'p-limit'
 import { Parts, SpareMemory } from '../../../src/store/parts.ts'
 import { partSize } from '../../../src/store/s3-upload.ts'
 
@@ -22,7 +23,7 @@ test('keeps bytes in order, begins no more than allowed, and says when to wait',
   let most = 0
   const parts = new Parts({
     sizeOf: (number) => (number <= 2 ? 1000 : 3000),
-    inFlight: 2,
+    slots: pLimit(2),
     store: async (part, number) => {
       most = Math.max(most, ++running)
       await sleep(Math.random() * 5)
@@ -54,7 +55,7 @@ test('keeps bytes in order, begins no more than allowed, and says when to wait',
 })
 
 test('an object of at most one part stays here', () => {
-  const parts = new Parts({ sizeOf: () => 1000, inFlight: 1, store: async () => {} })
+  const parts = new Parts({ sizeOf: () => 1000, slots: pLimit(1), store: async () => {} })
   expect(parts.write(Buffer.alloc(1000, 1))).toBeUndefined()
   expect(parts.begun).toBe(0)
   expect(parts.rest().equals(Buffer.alloc(1000, 1))).toBe(true)
@@ -64,7 +65,7 @@ test('the first failure ends it: for who waits, who writes, and who drains', asy
   let calls = 0
   const parts = new Parts({
     sizeOf: () => 10,
-    inFlight: 1,
+    slots: pLimit(1),
     store: async () => {
       calls++
       await sleep(5)
@@ -82,7 +83,7 @@ test('stop waits for what is under way and begins nothing more', async () => {
   let begun = 0
   const parts = new Parts({
     sizeOf: () => 10,
-    inFlight: 2,
+    slots: pLimit(2),
     store: async () => {
       begun++
       await sleep(20)
@@ -90,15 +91,49 @@ test('stop waits for what is under way and begins nothing more', async () => {
     },
   })
   const waiting = Promise.allSettled([parts.write(Buffer.alloc(100))])
+  await sleep(1)
   await parts.stop(new Error('enough'))
   expect(await waiting).toMatchObject([{ status: 'rejected', reason: { message: 'enough' } }])
   expect({ begun, ended }).toEqual({ begun: 2, ended: 2 })
 })
 
+test('objects share what may be under way, and one that failed waits for no other', async () => {
+  const slots = pLimit(2)
+  let running = 0
+  let most = 0
+  const ends: (() => void)[] = []
+  const object = (store: () => Promise<void>) =>
+    new Parts({
+      sizeOf: () => 10,
+      slots,
+      store: async () => {
+        most = Math.max(most, ++running)
+        await store().finally(() => running--)
+      },
+    })
+  const held = object(() => new Promise((resolve) => ends.push(resolve)))
+  const first = held.write(Buffer.alloc(15))
+  held.flush()
+  await first
+  const next = object(() => sleep(1))
+  const room = next.write(Buffer.alloc(25)) as Promise<void>
+  expect(await Promise.race([room.then(() => 'room'), sleep(20, 'waits')])).toBe('waits')
+  await next.stop(new Error('enough'))
+  await expect(room).rejects.toThrow('enough')
+  await expect(next.drain()).rejects.toThrow('enough')
+  expect(running).toBe(2)
+  const third = object(() => sleep(1))
+  third.write(Buffer.alloc(25))?.catch(() => {})
+  third.flush()
+  for (const end of ends) end()
+  await Promise.all([held.drain(), third.drain()])
+  expect({ running, most }).toEqual({ running: 0, most: 2 })
+})
+
 test('objects one after the other use the same memory', async () => {
   const memory = new SpareMemory(4)
   const object = async (length: number) => {
-    const parts = new Parts({ sizeOf: () => MIB, inFlight: 2, memory, store: () => sleep(1) })
+    const parts = new Parts({ sizeOf: () => MIB, slots: pLimit(2), memory, store: () => sleep(1) })
     for (let at = 0; at < length; at += 65_536) await parts.write(Buffer.alloc(65_536))
     parts.flush()
     await parts.drain()
