@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Failure } from '../errors.ts'
 import { sealEnvelope } from '../seal/envelope.ts'
+import { together } from '../jobs/together.ts'
 import { halfDigest, passphraseOf, type Secret } from '../seal/secret.ts'
 import { signDetached } from '../seal/signature.ts'
 import type { Store } from '../store/store.ts'
@@ -37,7 +38,7 @@ export async function writePlain(
 
 /**
  * Stores the envelopes, the first objects under a label: each run has a secret of its own, and so, of two runs that
- * have come upon the same label, only one can store its first envelope.
+ * have come upon the same label, only one can store its first envelope. The others follow side by side.
  *
  * @throws Failure `store`; `refused` where another run has that label
  */
@@ -57,12 +58,12 @@ export async function claimLabel(
       content: passphraseOf(secret),
     })
   }
-  const envelopes: Envelope[] = []
+  const write = ({ side, content }: (typeof parts)[number]) =>
+    writeEnvelope(store, label, side, content)
+  const [claiming, ...others] = parts
   try {
-    for (const { side, content } of parts) {
-      envelopes.push(await writeEnvelope(store, label, side, content))
-    }
-    return envelopes
+    const claimed = claiming ? [await write(claiming)] : []
+    return [...claimed, ...(await together(others.map(write)))]
   } catch (error) {
     if (!(error instanceof Failure) || error.kind !== 'refused') throw error
     throw labelTaken(label, error)
@@ -98,9 +99,12 @@ export async function commit(
   const bytes = writeManifest(manifest)
   const list = writeEnvelopes(newEnvelopes(label, manifestDigest(bytes), envelopes))
   const sign = (content: Buffer) => signDetached(content, keys.signing)
-  await store.create(`${label}/envelopes.json`, list, { lock: false })
-  await store.create(`${label}/envelopes.json.asc`, await sign(list), { lock: false })
-  await store.create(`${label}/manifest.json.asc`, await sign(bytes))
+  const [listSignature, signature] = [await sign(list), await sign(bytes)]
+  await together([
+    store.create(`${label}/envelopes.json`, list, { lock: false }),
+    store.create(`${label}/envelopes.json.asc`, listSignature, { lock: false }),
+    store.create(`${label}/manifest.json.asc`, signature),
+  ])
   await isStill()
   await store.create(`${label}/manifest.json`, bytes)
 }

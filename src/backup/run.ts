@@ -4,7 +4,7 @@ import type { StoreSettings } from '../config/store.ts'
 import { Run } from '../jobs/run.ts'
 import type { BackupReport, Emit } from '../report/events.ts'
 import { startPool } from './sealing.ts'
-import type { Prepared } from './steps.ts'
+import type { Prepared } from './prepare.ts'
 
 export interface BackupOptions {
   /** Connection URL. */
@@ -29,7 +29,7 @@ export async function planBackup(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  const { prepare } = await import('./steps.ts')
+  const { prepare } = await import('./prepare.ts')
   const run = new Run(emit, signal)
   try {
     await run.during(prepare(options, run))
@@ -55,9 +55,10 @@ export async function runBackup(
     // Workers take a moment to start, in which this process loads OpenPGP and more, and looks at everything.
     const pool = startPool(options.jobs, options.store.kind)
     run.onEnd(() => pool.close())
-    const { prepare, sealAndCommit } = await import('./steps.ts')
+    const { prepare } = await import('./prepare.ts')
     const prepared = await run.phase('preflight', () => prepare(options, run))
     stored = prepared
+    const { sealAndCommit } = await import('./steps.ts')
     return await sealAndCommit(options, prepared, pool, run)
   } catch (error) {
     await run.end()

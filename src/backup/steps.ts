@@ -1,131 +1,26 @@
 import { anchorLedger } from '../erasure/anchor.ts'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
-import type { Catalog } from '../postgres/catalog.ts'
-import { parseEndpoint, serverFailure, type Endpoint } from '../postgres/connect.ts'
-import { showName } from '../postgres/identifiers.ts'
-import { chooseDumper, describeDumper, type Dumper } from '../postgres/pg-dump.ts'
-import { readStructure, type Structure } from '../postgres/structure-facts.ts'
+import { together } from '../jobs/together.ts'
+import { serverFailure } from '../postgres/connect.ts'
+import { readStructure } from '../postgres/structure-facts.ts'
 import type { BackupReport } from '../report/events.ts'
 import { drawSecret, passphraseOf, wipe, type Secret } from '../seal/secret.ts'
-import { readCatalog } from '../source/catalog.ts'
-import {
-  lockBackup,
-  readHashPartitioned,
-  readSnapshotFacts,
-  type SnapshotFacts,
-} from '../source/facts.ts'
-import { readGlobals, type Globals } from '../source/globals.ts'
-import { checkLargeObjects, largeObjectRanges } from '../source/large-objects.ts'
-import { checkReadable, readAbsent } from '../source/readable.ts'
+import { largeObjectRanges } from '../source/large-objects.ts'
 import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
-import { joiningOf, openSnapshot, type Snapshot } from '../source/snapshot.ts'
+import { joiningOf } from '../source/snapshot.ts'
 import { shareBandwidth } from '../store/bandwidth.ts'
-import { openStore } from '../store/open.ts'
-import type { Store } from '../store/store.ts'
-import { scanStore, type Backup } from './backups.ts'
-import { chainName, chainOf, findPrevious, lookAgain, type Known } from './chain.ts'
-import { claimLabel, commit, labelTaken, manifestSides, writePlain } from './commit.ts'
+import { lookAgain } from './chain.ts'
+import { claimLabel, commit, manifestSides, writePlain } from './commit.ts'
 import type { Envelope } from './envelopes.ts'
-import { loadSealingKeys } from './keys.ts'
 import { DEFINITIONS, FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
-import { plannedTable, planTables, type TableBackup } from './plan.ts'
+import type { Prepared } from './prepare.ts'
 import { restoreReadme, restoreScript } from './restore-script.ts'
 import type { BackupOptions } from './run.ts'
 import { sealEverything, type BackupPool, type Sealed } from './sealing.ts'
 import { structureKeyOf } from './secrets.ts'
 import { workerSecret } from './worker-secret.ts'
-
-/** All that is known before the first byte is stored. */
-export interface Prepared extends Known {
-  source: Endpoint
-  snapshot: Snapshot
-  catalog: Catalog
-  facts: SnapshotFacts
-  globals: Globals
-  dumper: Dumper
-  tables: TableBackup[]
-  /** For cleaning up: it outlives the run's end. */
-  reopen: () => Promise<Store>
-  /** What lies under the label is this run's. */
-  claimed: boolean
-}
-
-/**
- * Looks at keys, store and source, and emits the plan.
- *
- * @throws Failure `key`, `refused`, `source`, `store`
- */
-export async function prepare(options: BackupOptions, run: Run): Promise<Prepared> {
-  const { backup, jobs, env } = options
-  const keys = await loadSealingKeys(backup, env)
-  for (const { code, message } of keys.warnings) run.warn(code, message)
-  const store = await openStore(options.store)
-  run.onEnd(() => store.close())
-  await store.check()
-  const source = parseEndpoint(options.source, 'source')
-  const snapshot = await openSnapshot(source, jobs)
-  run.onEnd(() => snapshot.close())
-  try {
-    const name = backup.name ?? chainName(snapshot.facts.database)
-    if (!(await lockBackup(snapshot.client, name))) {
-      throw new Failure('refused', `a backup of ${snapshot.facts.database} is under way`, {
-        hint: 'wait for it to end; it holds a lock in the source',
-      })
-    }
-    const read = await readSource(snapshot, options, run)
-    const facts = await readSnapshotFacts(snapshot.client)
-    const found = await scanStore(store)
-    const chain = chainOf(found, name)
-    const label = `${facts.time.replace(/[-:]/g, '')}-${name}`
-    const previous = await findPrevious(store, chain, { keys, name, label })
-    warnOfOtherServer(snapshot, previous, run)
-    if (found.has(label)) throw labelTaken(label)
-    const tables = planTables(read.catalog, read.hashed, jobs)
-    run.emit({
-      event: 'plan',
-      source: source.label,
-      target: `${store.label} as ${label}`,
-      serverVersion: snapshot.facts.version,
-      structureBy: describeDumper(read.dumper),
-      tables: tables.map(plannedTable),
-    })
-    const reopen = () => openStore(options.store)
-    const prepared = { source, snapshot, facts, ...read, tables, keys, store, reopen, name, label }
-    return { ...prepared, previous, chain: new Set(chain.keys()), claimed: false }
-  } catch (error) {
-    throw serverFailure('source', `read ${source.label}`, error)
-  }
-}
-
-async function readSource(snapshot: Snapshot, { pgDump }: BackupOptions, run: Run) {
-  const { client, facts } = snapshot
-  const dumper = await chooseDumper(facts.major, pgDump)
-  const catalog = await readCatalog(client)
-  const absent = await readAbsent(snapshot)
-  for (const table of catalog.tables.filter(({ oid }) => absent.has(oid))) {
-    run.warn('unlogged-left-out', `a standby has no rows of the unlogged table ${showName(table)}`)
-  }
-  catalog.tables = catalog.tables.filter(({ oid }) => !absent.has(oid))
-  await checkReadable(
-    snapshot,
-    catalog.tables.filter(({ kind }) => kind === 'table'),
-  )
-  await checkLargeObjects(client, facts.database)
-  const hashed = await readHashPartitioned(client)
-  return { dumper, catalog, hashed, globals: await readGlobals(client) }
-}
-
-/** After a failover that is as it should be; where two databases share a name, it is not. */
-function warnOfOtherServer({ facts }: Snapshot, previous: Backup | undefined, run: Run): void {
-  const before = previous?.manifest.source.systemIdentifier
-  if (!before || !facts.systemIdentifier || before === facts.systemIdentifier) return
-  run.warn(
-    'other-server',
-    `${previous.label} is of another server: is this the same database, after a failover or a restore?`,
-  )
-}
 
 /**
  * Stores everything, and at last the manifest.
@@ -141,7 +36,9 @@ export async function sealAndCommit(
   const { snapshot, store, keys } = prepared
   const secret = drawSecret()
   try {
-    const envelopes = await run.during(claim(prepared, secret))
+    // Workers get ready meanwhile.
+    const begun = together([claim(prepared, secret), connectPool(options, prepared, pool, secret)])
+    const [envelopes] = await run.during(begun)
     const sealed = await run.phase('rows', () =>
       snapshot.during(sealRows(options, prepared, secret, pool, run)),
     )
@@ -181,8 +78,21 @@ async function claim(prepared: Prepared, secret: Secret): Promise<Envelope[]> {
   }
 }
 
-/** What workers have stored, and what was read beside it. */
-type SealedRows = Sealed & Pick<Manifest, 'largeObjects'> & { structure: Structure }
+/** Workers are idle afterwards, until their first jobs come. */
+async function connectPool(
+  { store, jobs, backup }: BackupOptions,
+  { source, snapshot }: Prepared,
+  pool: BackupPool,
+  secret: Secret,
+): Promise<void> {
+  const bandwidth = shareBandwidth(store, jobs)
+  pool.connect({ source, ...joiningOf(snapshot), store: bandwidth, level: backup.level })
+  const told = workerSecret(secret)
+  await pool.tell(told).finally(() => told.fill(0))
+}
+
+/** What workers have stored, and what was read and stored beside it. */
+type SealedRows = Sealed & Pick<Manifest, 'structure' | 'largeObjects'>
 
 /** Bytes of large objects in one object of the store. */
 const LARGE_OBJECT_BYTES = 128 * 1024 * 1024
@@ -194,16 +104,8 @@ async function sealRows(
   pool: BackupPool,
   run: Run,
 ): Promise<SealedRows> {
-  const { source, snapshot, catalog, tables, dumper, label } = prepared
+  const { snapshot, catalog, tables, dumper, label, globals } = prepared
   const { major } = snapshot.facts
-  pool.connect({
-    source,
-    ...joiningOf(snapshot),
-    store: shareBandwidth(options.store, options.jobs),
-    level: options.backup.level,
-  })
-  const told = workerSecret(secret)
-  await pool.tell(told).finally(() => told.fill(0))
   const ranges =
     catalog.largeObjects > 0
       ? await asked(prepared, largeObjectRanges(snapshot.client, LARGE_OBJECT_BYTES))
@@ -219,15 +121,27 @@ async function sealRows(
     emit,
     warn,
   }
-  // The session that holds the snapshot has nothing else to do meanwhile.
-  const [sealed, structure] = await Promise.all([
+  const beside = sealing(options, prepared, secret, async (write) => {
+    const reading = readStructure(snapshot.client, major, structureKeyOf(secret))
+    const [{ facts, definitions }, roles] = await together([
+      asked(prepared, reading).then(async ({ facts, text }) => ({
+        facts,
+        definitions: await write(DEFINITIONS, text),
+      })),
+      write('globals.sql.pgp', globals.sql),
+    ])
+    return { facts, objects: [definitions, roles] }
+  })
+  // Meanwhile this process, and the session that holds the snapshot, have nothing else to do.
+  const [sealed, { facts, objects }] = await Promise.all([
     sealEverything(request),
-    asked(prepared, readStructure(snapshot.client, major, structureKeyOf(secret))),
+    run.during(beside),
   ])
   await asked(prepared, snapshot.checkSeen())
   return {
     ...sealed,
-    structure,
+    objects: [...sealed.objects, ...objects],
+    structure: facts,
     largeObjects: {
       count: ranges.reduce((sum, { objects }) => sum + objects, 0),
       bytes: ranges.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -244,7 +158,28 @@ async function asked<T>({ source }: Prepared, answer: Promise<T>): Promise<T> {
   }
 }
 
-/** The small objects that the parent writes itself; the manifest that lists them all. */
+/**
+ * Has small objects sealed and stored by this process. Their passphrase is taken at once, and lives until `work` is over:
+ * where the run fails meanwhile, the secret is wiped before.
+ */
+async function sealing<T>(
+  { backup: { level } }: BackupOptions,
+  { store, label }: Prepared,
+  secret: Secret,
+  work: (write: (name: string, text: string) => Promise<WrittenObject>) => Promise<T>,
+): Promise<T> {
+  const passphrase = passphraseOf(secret)
+  try {
+    return await work(async (name, text) => {
+      const path = `${label}/${name}`
+      return { ...(await writeSealed(store, path, Buffer.from(text), { passphrase, level })), name }
+    })
+  } finally {
+    passphrase.fill(0)
+  }
+}
+
+/** What is known only when all rows are read; the manifest that lists everything. */
 async function writeRest(
   options: BackupOptions,
   prepared: Prepared,
@@ -252,23 +187,16 @@ async function writeRest(
   sealed: SealedRows,
   run: Run,
 ): Promise<Manifest> {
-  const { snapshot, catalog, store, label, keys, globals } = prepared
-  const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
-  const database = await asked(prepared, readDatabase(snapshot.client))
-  const settings = sequenceSql(sequences) + database
-  const passphrase = passphraseOf(secret)
-  const write = async (name: string, text: string): Promise<WrittenObject> => {
-    const sealing = { passphrase, level: options.backup.level }
-    return { ...(await writeSealed(store, `${label}/${name}`, Buffer.from(text), sealing)), name }
-  }
-  const objects = [
-    ...sealed.objects,
-    await write('globals.sql.pgp', globals.sql),
-    await write('settings.sql.pgp', settings),
-    await write(DEFINITIONS, sealed.structure.text),
-  ]
-  passphrase.fill(0)
-  const previous = await lookAgain(prepared)
+  const { snapshot, catalog, store, label, keys } = prepared
+  const storing = sealing(options, prepared, secret, async (write) => {
+    const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
+    const database = await asked(prepared, readDatabase(snapshot.client))
+    return {
+      sequences,
+      settings: await write('settings.sql.pgp', sequenceSql(sequences) + database),
+    }
+  })
+  const [{ sequences, settings }, previous] = await together([storing, lookAgain(prepared)])
   const known = previous?.manifest.erasures
   const before = previous && known && { label: previous.label, head: known }
   const { warn } = run
@@ -286,19 +214,20 @@ async function writeRest(
       sides: manifestSides(keys, secret),
       verifier: keys.verifier.map(({ fingerprint }) => fingerprint),
     },
-    structure: sealed.structure.facts,
+    structure: sealed.structure,
     tables: sealed.tables,
     sequences,
     views: catalog.materializedViews.map(({ schema, name }) => ({ schema, name })),
     largeObjects: sealed.largeObjects,
     ...(erasures && { erasures }),
     warnings: run.warnings.map(({ code, message }) => ({ code, message })),
-    objects: objects.toSorted((a, b) => (a.name < b.name ? -1 : 1)),
+    objects: [...sealed.objects, settings].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   }
-  manifest.objects.push(
-    await writePlain(store, label, 'RESTORE.md', restoreReadme(manifest)),
-    await writePlain(store, label, 'restore.sh', restoreScript(manifest)),
-  )
+  const plain = await together([
+    writePlain(store, label, 'RESTORE.md', restoreReadme(manifest)),
+    writePlain(store, label, 'restore.sh', restoreScript(manifest)),
+  ])
+  manifest.objects.push(...plain)
   return manifest
 }
 

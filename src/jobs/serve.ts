@@ -8,7 +8,7 @@ const GRACE = 5_000
  * Makes this process a worker: it runs the jobs that its parent sends, each when the one before is done, or nearly, and
  * ends when the channel to the parent closes; servers then end its sessions and roll back.
  *
- * @param open prepares what jobs need, once, before the first job
+ * @param open prepares what jobs need, as soon as the parent has told what between; the first job waits for it
  * @param run runs one job with it; `onNearlyDone`: what is left takes little, the next job may begin beside it
  * @param stop has the jobs in hand fail soon, so that they take back what they wrote; without it, nothing is waited for
  */
@@ -23,7 +23,6 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
   stop?: () => Promise<void>,
 ): void {
   let running: Promise<unknown> = Promise.resolve()
-  let setup: Setup | undefined
   let session: Promise<Session> | undefined
 
   const send = (message: FromWorker<Result>): void => {
@@ -34,8 +33,7 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
   const work = async (job: Job): Promise<void> => {
     const { id } = job
     try {
-      if (!setup) throw new Error('a job came before the setup')
-      session ??= open(setup)
+      if (!session) throw new Error('a job came before the setup')
       const result = await run(
         job,
         await session,
@@ -53,8 +51,10 @@ export function serveJobs<Setup, Session, Job extends JobBase, Result>(
   }
 
   process.on('message', (message: ToWorker<Setup, Job>) => {
-    if ('setup' in message) setup = message.setup
-    else running = Promise.all([running, work(message.job)])
+    if ('setup' in message) {
+      session = open(message.setup)
+      session.catch(() => {})
+    } else running = Promise.all([running, work(message.job)])
   })
   // The parent decides about signals; a terminal sends them to the whole group.
   process.on('SIGINT', () => {})

@@ -4,6 +4,7 @@ import type { Catalog, Table } from '../postgres/catalog.ts'
 import { showName, type QualifiedName } from '../postgres/identifiers.ts'
 import type { Loaded } from '../backup/loading.ts'
 import { configurationFilter } from '../backup/plan.ts'
+import { together } from '../jobs/together.ts'
 import { copyOutSql, pageRanges } from '../source/copy-sql.ts'
 import { addDigests, NO_ROWS } from '../stream/rows.ts'
 import type { Checker } from './checker.ts'
@@ -65,12 +66,7 @@ export async function compareRows(
   const reads = manifest.tables
     .toSorted((a, b) => b.bytes - a.bytes)
     .map((table) => readTable(record, table, restored.get(showName(table)), checker))
-  const settled = await Promise.allSettled(reads)
-  const broken = settled.find((one) => one.status === 'rejected')
-  if (broken) throw broken.reason
-  const found = settled.flatMap((one) =>
-    one.status === 'fulfilled' && one.value ? [one.value] : [],
-  )
+  const found = (await together(reads)).filter((one) => one !== undefined)
   const wrong = found.filter(
     ({ table, rows, digest }) => rows !== table.rows || digest !== table.digest,
   )

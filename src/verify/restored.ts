@@ -8,6 +8,7 @@ import { envelopeName } from '../backup/envelopes.ts'
 import { assertErased, openErasures, replayErasures, type Erasures } from '../erasure/replay.ts'
 import { Failure } from '../errors.ts'
 import type { Run } from '../jobs/run.ts'
+import { together } from '../jobs/together.ts'
 import { serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { wipe } from '../seal/secret.ts'
 import { openMaintenance } from '../sink/maintenance.ts'
@@ -76,11 +77,7 @@ export class Restored {
     const checker = new Checker(jobs)
     this.#checker = checker
     // Side by side: neither needs much of the other's time.
-    const [started, unsealed] = await Promise.allSettled([
-      this.#start(record, backup),
-      this.#open(backup),
-    ])
-    for (const one of [started, unsealed]) if (one.status === 'rejected') throw one.reason
+    await together([this.#start(record, backup), this.#open(backup)])
     const { target, opened } = this.#ready
     if (verify.server === undefined) await createSuperusers(target.endpoint, opened)
     await run.phase('preflight', () => target.preflight(manifest))
@@ -164,12 +161,11 @@ export class Restored {
       }
       // Rows keep the workers busy, the rest this session.
       const rest = new StepRecord('compare')
-      const settled = await Promise.allSettled([
+      const compared = together([
         compareRows(record, { manifest, catalog, moving, trees }, checker),
         compareRest(rest, client, request),
       ])
-      record.absorb(rest)
-      for (const one of settled) if (one.status === 'rejected') throw one.reason
+      await compared.finally(() => record.absorb(rest))
     })
   }
 
