@@ -36,3 +36,60 @@ test('a worker that dies over a job fails it', async () => {
   })
   await pool.close()
 }, 5_000)
+
+test('a worker takes its next job when the one before is nearly done, and no more', async () => {
+  // Job 1 ends when job 2 is there, job 2 when it is told of job 1's end.
+  const pool = poolOf(`
+    const seen = []
+    process.on('message', ({ job }) => {
+      seen.push(job.id)
+      if (job.id === 1) process.send({ id: 1, nearlyDone: true })
+      if (job.id === 2) {
+        process.send({ id: 1, result: 'first, seen ' + seen })
+        setTimeout(() => process.send({ id: 2, result: 'second, seen ' + seen }), 300)
+      }
+      if (job.id === 3) process.send({ id: 3, result: 'third, by another worker: seen ' + seen })
+    })
+  `)
+  const ids: number[] = []
+  const job = (id: number) => ({ id, table: 'contacts' })
+  let second: Promise<string> | undefined
+  const first = pool.run(
+    job(1),
+    () => {},
+    () => {
+      second = pool.run(job(2), () => {})
+    },
+  )
+  expect(await first).toBe('first, seen 1,2')
+  ids.push(...pool.pids)
+  const third = pool.run(job(3), () => {})
+  expect(await third).toBe('third, by another worker: seen 3')
+  expect(await second).toBe('second, seen 1,2')
+  expect(ids).toHaveLength(1)
+  expect(pool.pids).toHaveLength(2)
+  await pool.close()
+}, 10_000)
+
+test('a worker that dies over two jobs fails both', async () => {
+  const pool = poolOf(`
+    process.on('message', ({ job }) => {
+      if (job.id === 1) process.send({ id: 1, nearlyDone: true })
+      else process.exit(3)
+    })
+  `)
+  const ended = { message: 'a worker process ended by itself (exit code 3)' }
+  let second: Promise<string> | undefined
+  const job = (id: number) => ({ id, table: 'contacts' })
+  const first = pool.run(
+    job(1),
+    () => {},
+    () => {
+      second = pool.run(job(2), () => {})
+      second.catch(() => {})
+    },
+  )
+  await expect(first).rejects.toMatchObject(ended)
+  await expect(second).rejects.toMatchObject(ended)
+  await pool.close()
+}, 5_000)
