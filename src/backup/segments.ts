@@ -41,6 +41,7 @@ export class SegmentRows implements RowConsumer {
   /** Segments begun, and the rows of those that are complete or about to be. */
   #begun = 0
   #cutRows = 0
+  #isOver = false
   #waiting: Promise<void> | undefined
   #error: unknown
   #bytes = 0
@@ -52,7 +53,8 @@ export class SegmentRows implements RowConsumer {
 
   /** Rows and bytes so far. */
   get progress(): { rows: number; bytes: number } {
-    return { rows: this.#cutRows + this.#framed.rows, bytes: this.#bytes }
+    const inHand = this.#isOver ? 0 : this.#framed.rows
+    return { rows: this.#cutRows + inHand, bytes: this.#bytes }
   }
 
   rows(chunk: Buffer, start: number, end: number): void {
@@ -149,7 +151,10 @@ export class SegmentRows implements RowConsumer {
     if (seen !== rows) {
       throw new Failure('source', `the source counted ${rows} rows and sent ${seen}`)
     }
-    await this.#complete()
+    const completed = this.#complete()
+    this.#isOver = true
+    this.#framed.close()
+    await completed
     return await Promise.all(this.#segments)
   }
 

@@ -35,7 +35,7 @@ export class S3Session {
   readonly bandwidth: Bandwidth | undefined
   /** For parts on their way: of an object that ends, and of the next one already. */
   readonly slots = pLimit(PARTS_IN_FLIGHT)
-  readonly memory = new SpareMemory(PARTS_IN_FLIGHT + 2)
+  readonly memory = new SpareMemory(PARTS_IN_FLIGHT + 4)
 
   constructor(settings: S3Settings, patience: Patience = PATIENCE) {
     // An access point or a name with slashes would lead past the region guard.

@@ -15,14 +15,15 @@ import { putObject, sameDigest, type Stored, verifyDigest, verifyLocked } from '
 import type { S3Session } from './s3-session.ts'
 import { AbsentObject, type ObjectWriter, type WriteOptions } from './store.ts'
 
-const FIRST_PART = 8 * 1024 * 1024
-/** Some servers want parts of one size: an object is beyond 7.8 GiB before they grow. */
+const FIRST_PART = 6 * 1024 * 1024
+/** Some servers want parts of one size: an object is beyond 5.8 GiB before they grow. */
 const PARTS_OF_A_SIZE = 1000
 const MOST_PARTS = 10_000
 
 /**
- * Bytes of part `number`: 8 MiB, doubled after every 1,000 parts, so that an object of 5 TiB, S3's largest, ends
- * below its limit of 10,000 parts. An object in the making holds four parts in memory at most.
+ * Bytes of part `number`: 6 MiB, doubled after every 1,000 parts, so that an object of 5 TiB, S3's largest, ends
+ * below its limit of 10,000 parts. A job holds six parts in memory at most: two on their way, two that wait to follow
+ * them, of an object that ends and of the next one, one that is being filled, and memory for another.
  */
 export function partSize(number: number): number {
   return FIRST_PART * 2 ** Math.floor((number - 1) / PARTS_OF_A_SIZE)

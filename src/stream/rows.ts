@@ -1,6 +1,6 @@
 import { Failure } from '../errors.ts'
 import { BLOCK_BYTES } from './blocks.ts'
-import { openRows, type RowsExports } from './rows-instance.ts'
+import { closeRows, openRows, type RowsExports } from './rows-instance.ts'
 
 /** Most bytes handled in one step: they stay in the processor's cache from one pass to the next. */
 const STEP = 128 * 1024
@@ -30,7 +30,7 @@ const HEADER = 5
  * and add up: that of a union is the sum. They are not to be trusted where somebody could replace them.
  */
 export abstract class RowDigest {
-  protected readonly module: RowsExports
+  protected module: RowsExports
   /** The module's whole memory. */
   protected readonly memory: Buffer
 
@@ -42,6 +42,13 @@ export abstract class RowDigest {
     const words = Buffer.from(key.buffer, key.byteOffset, key.length)
     this.module.key(words.readBigUInt64LE(0), words.readBigUInt64LE(8))
     this.module.reset()
+  }
+
+  /** Gives its memory to the next one, which need not be made and collected then. Nothing may be asked of it afterwards. */
+  close(): void {
+    if (this.module === CLOSED) return
+    closeRows(this.module)
+    this.module = CLOSED
   }
 
   /** Rows that have ended so far. */
@@ -60,6 +67,13 @@ export abstract class RowDigest {
     return hex((BigInt.asUintN(64, high.value) << 64n) | BigInt.asUintN(64, low.value))
   }
 }
+
+/** Whatever is asked of it is a mistake. */
+const CLOSED = new Proxy({} as RowsExports, {
+  get: () => {
+    throw new Error('the row digest is closed')
+  },
+})
 
 /** The digest of no rows. */
 export const NO_ROWS = '0'.repeat(32)

@@ -88,7 +88,9 @@ async function readRows(
     if (rows !== digest.framed.rows) {
       throw new Failure('sink', `${rows} rows of ${table} were counted, ${digest.framed.rows} sent`)
     }
-    return { rows, digest: digest.framed.digest(), counts: [] }
+    const result = { rows, digest: digest.framed.digest(), counts: [] }
+    digest.framed.close()
+    return result
   } catch (error) {
     return refusal(error, `read ${table} again`)
   }

@@ -701,7 +701,7 @@ test('memory stays bounded while 300 MB are written', async () => {
   const [line] = (await once(child.stdout, 'data')) as [Buffer]
   await once(child, 'exit')
   const grown = Number(String(line))
-  // Three parts of 8 MiB each, and as much again for what the connections hold.
+  // Four parts of 6 MiB each, and as much again for what the connections hold.
   expect(grown).toBeGreaterThan(0)
   expect(grown).toBeLessThan(64 * MIB)
   expect(server.buckets.get('safe')?.objects.get('crm/a')?.[0]?.size).toBe(size)

@@ -11,7 +11,7 @@ test('an object of 5 TiB ends within 10,000 parts, and the first thousand are eq
   let total = 0
   for (let number = 1; number <= 10_000; number++) {
     expect(partSize(number)).toBeGreaterThanOrEqual(partSize(Math.max(1, number - 1)))
-    if (number <= 1000) expect(partSize(number)).toBe(8 * MIB)
+    if (number <= 1000) expect(partSize(number)).toBe(6 * MIB)
     total += partSize(number)
   }
   expect(total).toBeGreaterThan(5 * 1024 ** 4)

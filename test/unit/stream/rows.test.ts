@@ -209,6 +209,28 @@ describe('framed rows', () => {
     expect(taker.rows.digest()).toBe(linesDigest(KEY, bytes).digest())
   })
 
+  test('that are closed leave their memory to others, and nothing in it', () => {
+    const next = numbers(5)
+    const other = Buffer.alloc(16, 7)
+    const rows = rowsOf([50, 900_000, 3], next)
+    const alone = takeAll(other, rows)
+    const { rows: cut } = framed()
+    cut.takeFramed(frame(rows.slice(0, 1)), 0, frame(rows.slice(0, 1)).length)
+    cut.beginFramed(100)
+    cut.partFramed(Buffer.alloc(50, 'x'), 0, 50, false)
+    const memory = (cut as unknown as { memory: Buffer }).memory.buffer
+    cut.close()
+    const after = takeAll(other, rows)
+    expect((after.rows as unknown as { memory: Buffer }).memory.buffer).toBe(memory)
+    expect(after.rows.digest()).toBe(alone.rows.digest())
+    expect(after.rows.rows).toBe(3)
+    expect(after.output().equals(Buffer.concat(rows))).toBe(true)
+    expect(() => cut.rows).toThrow('closed')
+    expect(() => cut.digest()).toThrow('closed')
+    cut.close()
+    expect(takeAll(other, []).rows.rows).toBe(0)
+  })
+
   test('of one full block leave nothing for a second, and none make no block', () => {
     const rows = rowsOf([BLOCK_BYTES / 2 - 1, BLOCK_BYTES / 2 - 1], numbers(1))
     expect(takeAll(KEY, rows).blocks.map(({ length }) => length)).toEqual([BLOCK_BYTES])
