@@ -17,7 +17,7 @@ import { writeTrial } from './trial-keys.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
   options: {
-    scale: { type: 'string', default: '50' },
+    scale: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '5' },
     json: { type: 'string', default: join(ROOT, 'bench-results', 'stores.json') },
   },

@@ -24,15 +24,8 @@ export function manifestSides(keys: SealingKeys, secret: Secret): Manifest['seal
   }))
 }
 
-/** Stores what is not sealed, and lists it like the rest. */
-export async function writePlain(
-  store: Store,
-  label: string,
-  name: string,
-  text: string,
-): Promise<ManifestObject> {
-  const bytes = Buffer.from(text)
-  await store.create(`${label}/${name}`, bytes)
+/** What is not sealed, as the manifest lists it. */
+export function plainObject(name: string, bytes: Buffer): ManifestObject {
   return { name, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') }
 }
 
@@ -82,8 +75,15 @@ export function labelTaken(label: string, cause?: unknown): Failure {
   })
 }
 
+/** What is stored below a label beside sealed objects and the manifest. */
+export interface Beside {
+  envelopes: Envelope[]
+  /** What is not sealed, by its name. */
+  plain: ReadonlyMap<string, Buffer>
+}
+
 /**
- * Stores the signatures, and last of all the manifest: from then on there is a backup.
+ * Stores what is not sealed, and the signatures; last of all the manifest: from then on there is a backup.
  *
  * @param isStill throws where there must be none; asked at the last moment
  * @throws Failure `store`; what `isStill` throws
@@ -91,7 +91,7 @@ export function labelTaken(label: string, cause?: unknown): Failure {
 export async function commit(
   store: Store,
   manifest: Manifest,
-  envelopes: Envelope[],
+  { envelopes, plain }: Beside,
   keys: SealingKeys,
   isStill: () => Promise<void> = async () => {},
 ): Promise<void> {
@@ -101,6 +101,7 @@ export async function commit(
   const sign = (content: Buffer) => signDetached(content, keys.signing)
   const [listSignature, signature] = [await sign(list), await sign(bytes)]
   await together([
+    ...[...plain].map(([name, content]) => store.create(`${label}/${name}`, content)),
     store.create(`${label}/envelopes.json`, list, { lock: false }),
     store.create(`${label}/envelopes.json.asc`, listSignature, { lock: false }),
     store.create(`${label}/manifest.json.asc`, signature),

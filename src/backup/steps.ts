@@ -11,7 +11,7 @@ import { readDatabase, readSequences, sequenceSql } from '../source/settings.ts'
 import { joiningOf } from '../source/snapshot.ts'
 import { shareBandwidth } from '../store/bandwidth.ts'
 import { lookAgain } from './chain.ts'
-import { claimLabel, commit, manifestSides, writePlain } from './commit.ts'
+import { claimLabel, commit, manifestSides, plainObject } from './commit.ts'
 import type { Envelope } from './envelopes.ts'
 import { DEFINITIONS, FORMAT, type Manifest, type ManifestSource } from './manifest.ts'
 import { writeSealed, type WrittenObject } from './object-writer.ts'
@@ -42,15 +42,15 @@ export async function sealAndCommit(
     const sealed = await run.phase('rows', () =>
       snapshot.during(sealRows(options, prepared, secret, pool, run)),
     )
-    await run.during(pool.close())
-    const manifest = await run.phase('checks', () =>
-      writeRest(options, prepared, secret, sealed, run),
+    const [{ manifest, plain }] = await run.phase('checks', () =>
+      together([writeRest(options, prepared, secret, sealed, run), pool.close()]),
     )
     // Rows may be vacuumed again. The session stays: it holds the lock until the chain has its new end.
     await run.during(snapshot.client.query('COMMIT').catch(() => {}))
     // From here on a signal comes too late: the manifest is there, or it is not.
     const follows = () => checkFollows(prepared, manifest)
-    await run.uninterrupted('commit', () => commit(store, manifest, envelopes, keys, follows))
+    const beside = { envelopes, plain }
+    await run.uninterrupted('commit', () => commit(store, manifest, beside, keys, follows))
     return report(prepared, manifest, sealed, run)
   } finally {
     wipe(secret)
@@ -179,14 +179,14 @@ async function sealing<T>(
   }
 }
 
-/** What is known only when all rows are read; the manifest that lists everything. */
+/** Stores what is known only when all rows are read; makes the manifest, which lists everything. */
 async function writeRest(
   options: BackupOptions,
   prepared: Prepared,
   secret: Secret,
   sealed: SealedRows,
   run: Run,
-): Promise<Manifest> {
+): Promise<{ manifest: Manifest; plain: ReadonlyMap<string, Buffer> }> {
   const { snapshot, catalog, store, label, keys } = prepared
   const storing = sealing(options, prepared, secret, async (write) => {
     const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
@@ -223,12 +223,12 @@ async function writeRest(
     warnings: run.warnings.map(({ code, message }) => ({ code, message })),
     objects: [...sealed.objects, settings].toSorted((a, b) => (a.name < b.name ? -1 : 1)),
   }
-  const plain = await together([
-    writePlain(store, label, 'RESTORE.md', restoreReadme(manifest)),
-    writePlain(store, label, 'restore.sh', restoreScript(manifest)),
+  const plain = new Map([
+    ['RESTORE.md', Buffer.from(restoreReadme(manifest))],
+    ['restore.sh', Buffer.from(restoreScript(manifest))],
   ])
-  manifest.objects.push(...plain)
-  return manifest
+  manifest.objects.push(...[...plain].map(([name, bytes]) => plainObject(name, bytes)))
+  return { manifest, plain }
 }
 
 function manifestSource({ snapshot, facts, catalog, globals }: Prepared): ManifestSource {

@@ -124,7 +124,8 @@ export class Bench {
       },
       objects: [object],
     }
-    await commit(store, manifest, await claimLabel(store, label, keys, secret), keys)
+    const envelopes = await claimLabel(store, label, keys, secret)
+    await commit(store, manifest, { envelopes, plain: new Map() }, keys)
     await store.close()
     return secret
   }
