@@ -51,13 +51,10 @@ export async function prepare(options: BackupOptions, run: Run): Promise<Prepare
   for (const { code, message } of keys.warnings) run.warn(code, message)
   const store = await openStore(options.store)
   run.onEnd(() => store.close())
+  await store.check()
   const source = parseEndpoint(options.source, 'source')
-  const opening = async () => {
-    const snapshot = await openSnapshot(source, jobs)
-    run.onEnd(() => snapshot.close())
-    return snapshot
-  }
-  const [snapshot] = await Promise.all([run.during(opening()), store.check()])
+  const snapshot = await openSnapshot(source, jobs)
+  run.onEnd(() => snapshot.close())
   try {
     const name = backup.name ?? chainName(snapshot.facts.database)
     if (!(await lockBackup(snapshot.client, name))) {
