@@ -66,8 +66,9 @@ export interface BackupSession {
 const SEGMENT_BYTES = 256 * 1024 * 1024
 
 /**
- * Runs a job. `onNearlyDone` is called when nothing more is read, and the job's last object is only to be completed. What it stored is complete when this returns; where it fails, nothing of the object in hand is visible.
+ * Runs a job. What it stored is complete when this returns; where it fails, nothing of the object in hand is visible.
  *
+ * @param onNearlyDone called when everything is read, and the last object has only to be completed
  * @throws Failure `source` or `store`, whichever failed first
  */
 export async function runBackupJob(

@@ -66,13 +66,18 @@ export class SealedObjectWriter {
     for (const piece of compressBlock(block, this.#level)) this.#sealer.update(piece)
   }
 
-  /** Ends the object; the store shows it from then on. */
+  /** Ends the object; the store shows it from then on. It is thrown away where that fails. */
   async complete(): Promise<WrittenObject> {
-    // Nothing is a block too: what decompresses it wants to see one.
-    if (this.content === 0) this.#compress(new Uint8Array(0))
-    this.#sealer.end()
-    await this.#pending
-    await this.#writer.complete()
+    try {
+      // Nothing is a block too: what decompresses it wants to see one.
+      if (this.content === 0) this.#compress(new Uint8Array(0))
+      this.#sealer.end()
+      await this.#pending
+      await this.#writer.complete()
+    } catch (error) {
+      await this.abort()
+      throw error
+    }
     return {
       name: this.name,
       size: this.#size,

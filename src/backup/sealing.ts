@@ -7,7 +7,7 @@ import type { Dumper } from '../postgres/pg-dump.ts'
 import type { Emit, TableEvent } from '../report/events.ts'
 import type { LargeObjectRange } from '../source/large-objects.ts'
 import type { StoreSettings } from '../store/store.ts'
-import { addDigests } from '../stream/rows.ts'
+import { addDigests, NO_ROWS } from '../stream/rows.ts'
 import type { BackupJob, BackupResult } from './job.ts'
 import type { ManifestTable } from './manifest.ts'
 import type { WrittenObject } from './object-writer.ts'
@@ -43,9 +43,6 @@ export interface Sealed {
 }
 
 type OnProgress = (progress: JobProgress) => void
-
-/** Digest of no rows. */
-const NO_ROWS = '0'.repeat(32)
 
 /**
  * Runs all jobs of a backup, `jobs` at a time: the structure first, since reading it takes long and little of the

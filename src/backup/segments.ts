@@ -133,7 +133,7 @@ export class SegmentRows implements RowConsumer {
     this.#writer = undefined
     this.#cutRows += rows
     if (!writer) return Promise.resolve()
-    const segment = store(writer).then((object) => ({ ...object, rows, digest }))
+    const segment = writer.complete().then((object) => ({ ...object, rows, digest }))
     this.#segments.push(segment)
     return segment
   }
@@ -163,14 +163,5 @@ export class SegmentRows implements RowConsumer {
     await this.#waiting
     await Promise.allSettled(this.#segments)
     await this.#writer?.abort()
-  }
-}
-
-async function store(writer: SealedObjectWriter): Promise<WrittenObject> {
-  try {
-    return await writer.complete()
-  } catch (error) {
-    await writer.abort()
-    throw error
   }
 }

@@ -121,7 +121,7 @@ async function sealRows(
     emit,
     warn,
   }
-  const beside = sealing(options, prepared, secret, async (write) => {
+  const beside = withPassphrase(options, prepared, secret, async (write) => {
     const reading = readStructure(snapshot.client, major, structureKeyOf(secret))
     const [{ facts, definitions }, roles] = await together([
       asked(prepared, reading).then(async ({ facts, text }) => ({
@@ -162,7 +162,7 @@ async function asked<T>({ source }: Prepared, answer: Promise<T>): Promise<T> {
  * Has small objects sealed and stored by this process. Their passphrase is taken at once, and lives until `work` is over:
  * where the run fails meanwhile, the secret is wiped before.
  */
-async function sealing<T>(
+async function withPassphrase<T>(
   { backup: { level } }: BackupOptions,
   { store, label }: Prepared,
   secret: Secret,
@@ -188,7 +188,7 @@ async function writeRest(
   run: Run,
 ): Promise<{ manifest: Manifest; plain: ReadonlyMap<string, Buffer> }> {
   const { snapshot, catalog, store, label, keys } = prepared
-  const storing = sealing(options, prepared, secret, async (write) => {
+  const storing = withPassphrase(options, prepared, secret, async (write) => {
     const sequences = await asked(prepared, readSequences(snapshot.client, catalog))
     const database = await asked(prepared, readDatabase(snapshot.client))
     return {

@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { together } from '../jobs/together.ts'
 import type { Checker } from './checker.ts'
 import type { CheckResult } from './job.ts'
 import { readRules, type RowRule } from './row-rules.ts'
@@ -53,14 +54,13 @@ export async function checkHealth(record: StepRecord, request: HealthRequest): P
   await silenceEventTriggers(client)
   const physical = await physicalChecks(record, request)
   // These keep the workers busy while the rest is looked up.
-  const pages = Promise.allSettled(physical.map((check) => runPhysical(record, check, checker)))
+  const pages = together(physical.map((check) => runPhysical(record, check, checker)))
+  pages.catch(() => {})
   await checkValidity(record, request)
   const rules = await readRules(client)
   for (const name of rules.notChecked) record.note(`${name} is not checked again`)
-  const rows = Promise.allSettled(rules.rules.map((rule) => runRule(record, rule, checker)))
-  const settled = [...(await pages), ...(await rows)]
-  const broken = settled.find((one) => one.status === 'rejected')
-  if (broken) throw broken.reason
+  const rows = together(rules.rules.map((rule) => runRule(record, rule, checker)))
+  await together([pages, rows])
   record.note(`${physical.length} heaps and B-trees, ${rules.rules.length} tables' constraints`)
 }
 
