@@ -1,32 +1,40 @@
-// node scripts/assemble.mjs: turns src/stream/rows.wat into src/stream/rows-module.ts.
-// `--print` writes to stdout instead.
+// npm run assemble: turns WebAssembly text into the modules that import it.
+// `--print NAME` writes one to stdout instead.
 import { readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import wabt from 'wabt'
 import { ROOT } from './bootstrap.mjs'
 
-const SOURCE = 'src/stream/rows.wat'
-const TARGET = 'src/stream/rows-module.ts'
+/** Without their ending; NAME.wat becomes NAME-module.ts. */
+const SOURCES = ['src/mask/kernel', 'src/stream/rows']
 
-const { values } = parseArgs({ options: { print: { type: 'boolean' } } })
+const { values } = parseArgs({ options: { print: { type: 'string' } } })
 
-/** @param {string} source WebAssembly text */
+/** @param {string} source path without its ending */
 async function assemble(source) {
   const assembler = await wabt()
-  const parsed = assembler.parseWat(SOURCE, source, { simd: true })
+  const file = `${source}.wat`
+  const parsed = assembler.parseWat(file, readFileSync(join(ROOT, file), 'utf8'), {
+    simd: true,
+    bulk_memory: true,
+  })
   try {
     parsed.validate()
-    return Buffer.from(parsed.toBinary({}).buffer)
+    const bytes = Buffer.from(parsed.toBinary({}).buffer).toString('base64')
+    return `// Assembled from ${basename(file)} by scripts/assemble.mjs; not to be edited.
+export const ${basename(source).toUpperCase()}_MODULE =
+  '${bytes}'
+`
   } finally {
     parsed.destroy()
   }
 }
 
-const bytes = await assemble(readFileSync(join(ROOT, SOURCE), 'utf8'))
-const text = `// Assembled from rows.wat by scripts/assemble.mjs; not to be edited.
-export const ROWS_MODULE =
-  '${bytes.toString('base64')}'
-`
-if (values.print) process.stdout.write(text)
-else writeFileSync(join(ROOT, TARGET), text)
+for (const source of SOURCES) {
+  if (values.print === undefined) {
+    writeFileSync(join(ROOT, `${source}-module.ts`), await assemble(source))
+  } else if (values.print === basename(source)) {
+    process.stdout.write(await assemble(source))
+  }
+}

@@ -49,6 +49,8 @@ await build({
   // The S3 client's modules, of which what is not used can be left out; its other form is one piece.
   mainFields: ['module', 'main'],
   external: ['pg-native'],
+  // pg asks it whether it runs at Cloudflare; Node.js 20 loads its whole HTTP client, undici, to answer that.
+  define: { Response: 'undefined' },
   minifyWhitespace: true,
   legalComments: 'inline',
   // Packages of the older kind ask for modules of Node.js by a function that these files lack.

@@ -72,6 +72,7 @@ export async function runJob(
     await target.query(`BEGIN${job.prepare ? `;${job.prepare}` : ''}`)
     const rows = await transfer(job, source, target, copyOut, copyIn, writer)
     await target.query('COMMIT')
+    writer.close()
     const seconds = (performance.now() - started) / 1000
     return { rows, bytes, seconds, masked: countMasked(job.masks, fields) }
   } catch (error) {

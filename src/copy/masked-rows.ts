@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts'
+import { bringRows, heap } from '../mask/kernel.ts'
 import { type Mask, Output, type Row } from '../mask/mask.ts'
 import type { RowConsumer } from '../postgres/copy-out.ts'
 import type { FrameWriter } from './frames.ts'
@@ -71,6 +72,12 @@ export abstract class MaskedRows implements RowConsumer {
 
   rows(chunk: Buffer, start: number, end: number): void {
     this.#count(end - start)
+    const at = bringRows(chunk, start, end)
+    if (at === undefined) this.#rows(chunk, start, end)
+    else this.#rows(heap, at, at + end - start)
+  }
+
+  #rows(chunk: Buffer, start: number, end: number): void {
     let position = start
     while (position < end) {
       const next =

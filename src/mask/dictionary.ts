@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts'
+import { allocate, heap } from './kernel.ts'
 import type { Dictionary, Output } from './mask.ts'
 
 // Letters without a canonical decomposition that still have a plain look-alike.
@@ -75,6 +76,28 @@ export function buildDictionary(entries: readonly string[]): Dictionary {
   const dictionary = { bytes: new Uint8Array(Buffer.concat(encoded)), offsets }
   built.set(identity, dictionary)
   return dictionary
+}
+
+/** Those in the kernel's memory, by their size. */
+const kept = new Map<number, { at: number; dictionary: Dictionary }[]>()
+
+/** `dictionary` in the kernel's memory, while there is room; equal ones, of which every job brings its own, share a place. */
+export function keepDictionary(dictionary: Dictionary): Dictionary {
+  const { bytes, offsets } = dictionary
+  const sameSize = kept.get(bytes.length) ?? []
+  const known = sameSize.find(
+    ({ at, dictionary: { offsets: moved } }) =>
+      moved.length === offsets.length &&
+      heap.subarray(at, at + bytes.length).equals(bytes) &&
+      offsets.every((offset, i) => moved[i] === at + offset),
+  )
+  if (known) return known.dictionary
+  const at = allocate(bytes.length)
+  if (at === undefined) return dictionary
+  heap.set(bytes, at)
+  const moved = { bytes: heap, offsets: offsets.map((offset) => at + offset) }
+  kept.set(bytes.length, [...sameSize, { at, dictionary: moved }])
+  return moved
 }
 
 /** Appends entry `index` of `dictionary` to `out`. */

@@ -1,4 +1,5 @@
 import { hkdfSync } from 'node:crypto'
+import { bring, hash, heap, STREAM, TAG, WINDOW, words } from './kernel.ts'
 
 /**
  * 32 secret bytes for one purpose, by HKDF-SHA256 (RFC 5869) with an empty salt: whoever holds one
@@ -11,22 +12,9 @@ export function deriveKey(master: Uint8Array, purpose: string): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', master, '', `pgveil mask v1: ${purpose}`, 32))
 }
 
-const PERMUTATION_ROUNDS = 12
-
 /** The four bytes at `at` as a little-endian word. */
 function word(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
-}
-
-/** Multiplication by x in GF(2^128), as Chaskey's subkeys want it. */
-function timesTwo(k: Int32Array): Int32Array {
-  const [k0, k1, k2, k3] = k as unknown as [number, number, number, number]
-  return Int32Array.of(
-    (k0 << 1) ^ (k3 < 0 ? 0x87 : 0),
-    (k1 << 1) | (k0 >>> 31),
-    (k2 << 1) | (k1 >>> 31),
-    (k3 << 1) | (k2 >>> 31),
-  )
 }
 
 /**
@@ -42,77 +30,28 @@ export class KeyedHash {
   t2 = 0
   t3 = 0
   readonly #key: Int32Array
-  readonly #full: Int32Array
-  readonly #padded: Int32Array
 
   /** @param key at least 16 secret bytes, of which the first 16 are used */
   constructor(key: Uint8Array) {
     this.#key = Int32Array.of(word(key, 0), word(key, 4), word(key, 8), word(key, 12))
-    this.#full = timesTwo(this.#key)
-    this.#padded = timesTwo(this.#full)
   }
 
   /** Leaves the tag of `bytes[start, end)` in `t0` to `t3`. */
   hash(bytes: Uint8Array, start: number, end: number): void {
     const key = this.#key
-    let v0 = key[0]!
-    let v1 = key[1]!
-    let v2 = key[2]!
-    let v3 = key[3]!
-    let at = start
-    for (;;) {
-      const left = end - at
-      const last = left <= 16
-      if (left >= 16) {
-        v0 ^= word(bytes, at)
-        v1 ^= word(bytes, at + 4)
-        v2 ^= word(bytes, at + 8)
-        v3 ^= word(bytes, at + 12)
-        at += 16
-      } else {
-        // The tail, then a one bit, then zeros.
-        const words = left >> 2
-        const rest = left & 3
-        if (words > 0) v0 ^= word(bytes, at)
-        if (words > 1) v1 ^= word(bytes, at + 4)
-        if (words > 2) v2 ^= word(bytes, at + 8)
-        at += words << 2
-        let tail = 1 << (rest << 3)
-        if (rest > 0) tail |= bytes[at]!
-        if (rest > 1) tail |= bytes[at + 1]! << 8
-        if (rest > 2) tail |= bytes[at + 2]! << 16
-        if (words === 0) v0 ^= tail
-        else if (words === 1) v1 ^= tail
-        else if (words === 2) v2 ^= tail
-        else v3 ^= tail
-      }
-      const subkey = left === 16 ? this.#full : this.#padded
-      if (last) {
-        v0 ^= subkey[0]!
-        v1 ^= subkey[1]!
-        v2 ^= subkey[2]!
-        v3 ^= subkey[3]!
-      }
-      for (let round = 0; round < PERMUTATION_ROUNDS; round++) {
-        v0 = (v0 + v1) | 0
-        v1 = ((v1 << 5) | (v1 >>> 27)) ^ v0
-        v0 = (v0 << 16) | (v0 >>> 16)
-        v2 = (v2 + v3) | 0
-        v3 = ((v3 << 8) | (v3 >>> 24)) ^ v2
-        v0 = (v0 + v3) | 0
-        v3 = ((v3 << 13) | (v3 >>> 19)) ^ v0
-        v2 = (v2 + v1) | 0
-        v1 = ((v1 << 7) | (v1 >>> 25)) ^ v2
-        v2 = (v2 << 16) | (v2 >>> 16)
-      }
-      if (last) {
-        this.t0 = v0 ^ subkey[0]!
-        this.t1 = v1 ^ subkey[1]!
-        this.t2 = v2 ^ subkey[2]!
-        this.t3 = v3 ^ subkey[3]!
-        return
+    let resumed = 0
+    if (bytes !== heap) {
+      for (; end - start > WINDOW; start += WINDOW, resumed = 1) {
+        const piece = bring(bytes, start, start + WINDOW)
+        hash(piece, piece + WINDOW, key[0]!, key[1]!, key[2]!, key[3]!, resumed, 1)
       }
     }
+    const at = bring(bytes, start, end)
+    hash(at, at + end - start, key[0]!, key[1]!, key[2]!, key[3]!, resumed, 0)
+    this.t0 = words[TAG]!
+    this.t1 = words[TAG + 1]!
+    this.t2 = words[TAG + 2]!
+    this.t3 = words[TAG + 3]!
   }
 }
 
@@ -148,6 +87,22 @@ export class Stream {
     this.#s2 ^= shifted
     this.#s3 = (this.#s3 << 11) | (this.#s3 >>> 21)
     return result
+  }
+
+  /** Lets the kernel draw from the stream; until {@link takeBack}, nobody else does. */
+  lend(): void {
+    words[STREAM] = this.#s0
+    words[STREAM + 1] = this.#s1
+    words[STREAM + 2] = this.#s2
+    words[STREAM + 3] = this.#s3
+  }
+
+  /** Goes on where the kernel stopped. */
+  takeBack(): void {
+    this.#s0 = words[STREAM]!
+    this.#s1 = words[STREAM + 1]!
+    this.#s2 = words[STREAM + 2]!
+    this.#s3 = words[STREAM + 3]!
   }
 
   /** A whole number in [0, count), for counts up to 2^32; the bias is at most count / 2^32. */

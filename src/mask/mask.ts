@@ -1,5 +1,6 @@
 import type { ZodType } from 'zod'
 import type { TypeClass } from '../postgres/catalog.ts'
+import { copy, heap, LOOP } from './kernel.ts'
 
 export type { TypeClass } from '../postgres/catalog.ts'
 
@@ -11,25 +12,37 @@ export type { TypeClass } from '../postgres/catalog.ts'
  * worker processes, where it is *opened* as a function over bytes that allocates nothing per value.
  */
 
-/** Longest run that a loop copies faster than the engine does. */
-const LOOP = 96
-
-/** Bytes that masks append to. Grows; never shrinks. */
+/**
+ * Bytes that masks append to, `bytes[start, length)`. Grows; never shrinks, except by {@link Output.clear}.
+ *
+ * Those that leave for a server lie in the kernel's memory, where it can write, as long as they fit.
+ */
 export class Output {
   bytes: Buffer
-  length = 0
+  length: number
+  /** Where the first byte goes. */
+  readonly start: number
+  /** Where the room for bytes ends. */
+  #limit: number
+  readonly #homeLimit: number
 
-  constructor(capacity: number) {
-    this.bytes = Buffer.allocUnsafeSlow(capacity)
+  /** @param at an address in the kernel's memory with room for `capacity` bytes; undefined: it has a buffer of its own */
+  constructor(capacity: number, at?: number) {
+    this.bytes = at === undefined ? Buffer.allocUnsafeSlow(capacity) : heap
+    this.start = at ?? 0
+    this.length = this.start
+    this.#homeLimit = at === undefined ? 0 : at + capacity
+    this.#limit = this.start + capacity
   }
 
-  /** Makes room for `count` more bytes. Read `bytes` again afterwards: it may be another buffer. */
+  /** Makes room for `count` more bytes. Read `bytes` again afterwards: it may be another buffer, with the same offsets. */
   reserve(count: number): void {
     const needed = this.length + count
-    if (needed <= this.bytes.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.bytes.length * 2))
-    this.bytes.copy(grown, 0, 0, this.length)
+    if (needed <= this.#limit) return
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#limit * 2))
+    this.bytes.copy(grown, this.start, this.start, this.length)
     this.bytes = grown
+    this.#limit = grown.length
   }
 
   /** Appends `source[start, end)`: by a loop where the run is so short that a call costs more than the bytes. */
@@ -39,8 +52,17 @@ export class Output {
     const target = this.bytes
     let at = this.length
     this.length = at + count
-    if (count <= LOOP) for (let i = start; i < end; i++) target[at++] = source[i]!
+    if (source === heap && target === heap) copy(start, end, at)
+    else if (count <= LOOP) for (let i = start; i < end; i++) target[at++] = source[i]!
     else target.set(source.subarray(start, end), at)
+  }
+
+  /** Empties it, for others to use; a buffer that one huge value made it grow into is not kept. */
+  clear(): void {
+    this.length = this.start
+    if (this.#homeLimit === 0 || this.bytes === heap) return
+    this.bytes = heap
+    this.#limit = this.#homeLimit
   }
 }
 

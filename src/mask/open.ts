@@ -1,4 +1,5 @@
 import { Failure } from '../errors.ts'
+import { keepDictionary } from './dictionary.ts'
 import type { Codec, Mask, MaskOpener, PreparedMask, TypeClass } from './mask.ts'
 import { openCompose } from './masks/compose.ts'
 import { openDateShift } from './masks/date-shift.ts'
@@ -42,5 +43,8 @@ export async function openMask(
 ): Promise<Mask> {
   const open = OPENERS.get(prepared.kind)
   if (!open) throw new Failure('bug', `no mask of kind ${prepared.kind} is known`)
-  return open(prepared, type, codec)
+  const dictionaries = Object.fromEntries(
+    Object.entries(prepared.dictionaries).map(([role, list]) => [role, keepDictionary(list)]),
+  )
+  return open({ ...prepared, dictionaries }, type, codec)
 }

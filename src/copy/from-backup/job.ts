@@ -56,6 +56,7 @@ export async function runSealedJob(
     await client.query(`BEGIN${job.prepare ? `;${job.prepare}` : ''}`)
     const written = await transfer(job, session, { copyIn, writer, rows }, onProgress)
     await client.query('COMMIT')
+    writer.close()
     const seconds = (performance.now() - started) / 1000
     const masked = countMasked(job.masks, fields)
     return { rows: written, bytes: job.object.content ?? 0, seconds, masked }

@@ -1,4 +1,4 @@
-import { appendEntry } from '../dictionary.ts'
+import { appendEntry, keepDictionary } from '../dictionary.ts'
 import type { Dictionary, Mask, MaskOpener, Output } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 
@@ -72,8 +72,9 @@ function openPart(
 ): Append {
   const { stream } = original
   if ('literal' in part) {
-    const literal = Buffer.from(part.literal, 'utf8')
-    return (out) => out.append(literal, 0, literal.length)
+    const text = Buffer.from(part.literal, 'utf8')
+    const literal = keepDictionary({ bytes: text, offsets: Uint32Array.of(0, text.length) })
+    return (out) => appendEntry(out, literal, 0)
   }
   if ('pick' in part) {
     const dictionary = dictionaries[part.pick]!

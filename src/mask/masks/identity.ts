@@ -1,3 +1,4 @@
+import { CANDIDATE, ORIGINAL } from '../kernel.ts'
 import { KeyedHash, Stream } from '../keyed.ts'
 import { FOLDED, isSpace, TextIdentity } from './text-identity.ts'
 
@@ -72,13 +73,15 @@ export class PhoneIdentity implements Identity {
   end = 0
   /** After `read`: whether the value is a number at all; if not, the identity is its text. */
   isNumber = false
-  readonly #text = new TextIdentity()
+  readonly #text: TextIdentity
   #digits: Uint8Array = Buffer.allocUnsafeSlow(64)
   readonly #country: Uint8Array
   readonly #trunk: Uint8Array
   readonly #nationalDigits: number
 
-  constructor(numbering: PhoneNumbering) {
+  /** @param at where canonical forms of texts go */
+  constructor(numbering: PhoneNumbering, at: number) {
+    this.#text = new TextIdentity(at)
     this.bytes = this.#digits
     this.#country = Buffer.from(numbering.country)
     this.#trunk = Buffer.from(numbering.trunk)
@@ -153,12 +156,12 @@ function isPlainAlphanumeric(byte: number): boolean {
   return isPlainLetter(byte) || (byte >= ZERO && byte <= 0x39)
 }
 
-/** A fresh reader of identities of one kind. */
-export function openIdentity(kind: IdentityKind): Identity {
+/** A fresh reader of identities of one kind, whose canonical forms of texts go to `at`. */
+export function openIdentity(kind: IdentityKind, at = ORIGINAL): Identity {
   if (kind === 'raw') return new RawIdentity()
-  if (kind === 'text') return new TextIdentity()
+  if (kind === 'text') return new TextIdentity(at)
   if (kind === 'code') return new CodeIdentity()
-  return new PhoneIdentity(kind)
+  return new PhoneIdentity(kind, at)
 }
 
 /** An original as masks see it: its identity, the identity's tag, and a stream that the tag seeds. */
@@ -171,7 +174,7 @@ export class Original {
   constructor(key: Uint8Array, kind: IdentityKind) {
     this.hash = new KeyedHash(key)
     this.identity = openIdentity(kind)
-    this.#candidate = openIdentity(kind)
+    this.#candidate = openIdentity(kind, CANDIDATE)
   }
 
   /** Takes in a value; the tag and the stream are its own until the next one. */

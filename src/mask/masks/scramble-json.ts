@@ -1,16 +1,8 @@
 import type { Mask, Output } from '../mask.ts'
 import type { Stream } from '../keyed.ts'
 import type { Original } from './identity.ts'
-import {
-  CAPITAL,
-  DIGIT,
-  SMALL,
-  classOf,
-  pick,
-  sameBytes,
-  scrambleText,
-  readEnds,
-} from './scramble-text.ts'
+import { CAPITAL, classOf, DIGIT, pick, SMALL } from '../characters.ts'
+import { CHANGED, DRAWN, readEnds, scrambleText } from './scramble-text.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
@@ -69,12 +61,12 @@ function scrambleString(
   out: Output,
   stream: Stream,
   unicode: boolean,
-): boolean {
-  let replaced = false
+): number {
+  let did = 0
   let plain = start
   for (let i = start; i < end; i++) {
     if (bytes[i] !== BACKSLASH) continue
-    if (scrambleText(bytes, plain, i, out, stream, unicode)) replaced = true
+    did |= scrambleText(bytes, plain, i, out, stream, unicode)
     const unit = escapedUnit(bytes, i, end)
     out.reserve(2)
     if (unit < 0) {
@@ -83,12 +75,12 @@ function scrambleString(
       i += 1
     } else {
       out.bytes[out.length++] = pick(classOf(unit) === CAPITAL ? CAPITAL : SMALL, stream.next())
-      replaced = true
+      did |= DRAWN | CHANGED
       i += 5
     }
     plain = i + 1
   }
-  return scrambleText(bytes, plain, Math.max(plain, end), out, stream, unicode) || replaced
+  return did | scrambleText(bytes, plain, Math.max(plain, end), out, stream, unicode)
 }
 
 /** Appends a number: its digits change, but for the exponent, and no leading zero appears. */
@@ -98,7 +90,8 @@ function scrambleNumber(
   end: number,
   out: Output,
   stream: Stream,
-): boolean {
+): number {
+  let did = DRAWN
   out.reserve(end - start)
   const first = bytes[start] === MINUS ? start + 1 : start
   const long = first + 1 < end && bytes[first + 1]! >= ZERO && bytes[first + 1]! <= NINE
@@ -110,10 +103,11 @@ function scrambleNumber(
     if (!exponent && byte >= ZERO && byte <= NINE) {
       do digit = pick(DIGIT, stream.next())
       while (digit === ZERO && i === first && long)
+      if (digit !== byte) did |= CHANGED
     }
     out.bytes[out.length++] = digit
   }
-  return true
+  return did
 }
 
 /**
@@ -127,10 +121,10 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
     const from = out.length
     for (let i = 0; i < DRAWS; i++) {
       out.length = from
-      const replaced = text
+      const did = text
         ? scrambleString(bytes, start, end, out, stream, unicode)
         : scrambleNumber(bytes, start, end, out, stream)
-      if (!replaced || !sameBytes(bytes, start, end, out.bytes, from, out.length)) return
+      if (did !== DRAWN) return
     }
   }
   return (bytes, start, end, out) => {

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer'
+import { AFTER_BYTE, bring, canonical, heap, LONGEST_CANONICAL, TEXT_STEPS } from '../kernel.ts'
 import type { Identity } from './identity.ts'
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -21,10 +22,12 @@ const FIRST_LEAD = 0xc3
 const LAST_LEAD = 0xc5
 
 /** What the next byte comes after. */
-const AFTER = Uint16Array.from({ length: 256 }, (_, byte) => {
-  if (byte >= FIRST_LEAD && byte <= LAST_LEAD) return SPACE + ((byte - FIRST_LEAD + 1) << 8)
-  return FOLDED[byte] === 0x20 ? SPACE : WHOLE
-})
+const AFTER = new Uint16Array(heap.buffer, AFTER_BYTE, 256)
+
+for (let byte = 0; byte < 256; byte++) {
+  if (byte >= FIRST_LEAD && byte <= LAST_LEAD) AFTER[byte] = SPACE + ((byte - FIRST_LEAD + 1) << 8)
+  else AFTER[byte] = FOLDED[byte] === 0x20 ? SPACE : WHOLE
+}
 
 /** Of a step: it takes Unicode's own rules, or more bytes. */
 const SLOW = 1 << 20
@@ -33,7 +36,7 @@ const SLOW = 1 << 20
  * What a byte does, by what it comes after: in the bits of a step two bytes of canonical form, from bit 16 on how many
  * of them count, and {@link SLOW}. For ASCII and the letters of U+00C0 to U+017F, whose UTF-8 begins with C3, C4 or C5.
  */
-const STEPS = new Uint32Array(5 * 256).fill(SLOW)
+const STEPS = new Uint32Array(heap.buffer, TEXT_STEPS, 5 * 256).fill(SLOW)
 
 for (const after of [WHOLE, SPACE]) {
   for (let byte = 0; byte < 0x80; byte++) {
@@ -52,72 +55,46 @@ for (let codePoint = 0xc0; codePoint <= 0x17f; codePoint++) {
     first | (second << 8) | (2 << 16)
 }
 
-/** Punctuation that is its own canonical form: dashes, quotation marks, dots, … (U+2010 to U+2027, U+2030 to U+203E). */
-function isPlainPunctuation(bytes: Uint8Array, at: number, end: number): boolean {
-  if (at + 2 >= end || bytes[at] !== 0xe2 || bytes[at + 1] !== 0x80) return false
-  const third = bytes[at + 2]!
-  return (third >= 0x90 && third <= 0xa7) || (third >= 0xb0 && third <= 0xbe)
-}
-
 /**
  * Equal but for case, Unicode form (NFC) and white space: none at the ends, runs count as one space. ASCII and
  * the Latin letters up to U+017F take a path that allocates nothing. Bytes that are no valid UTF-8
  * are taken as they are.
  */
 export class TextIdentity implements Identity {
-  bytes: Uint8Array = Buffer.allocUnsafeSlow(256)
+  bytes: Uint8Array = heap
   start = 0
   end = 0
+  readonly #at: number
+
+  /** @param at where canonical forms go; each is valid until the next one goes there */
+  constructor(at: number) {
+    this.#at = at
+  }
 
   read(bytes: Uint8Array, start: number, end: number): void {
-    while (end > start && isSpace(bytes[end - 1]!)) end--
-    while (start < end && isSpace(bytes[start]!)) start++
-    // A step writes two bytes, whether they count or not.
-    const target = this.#scratch(end - start + 1)
-    let at = 0
-    let after = WHOLE
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i]!
-      const step = STEPS[after | byte]!
-      if (step & SLOW) {
-        if (after > SPACE || !isPlainPunctuation(bytes, i, end)) {
-          this.#readSlowly(bytes, start, end)
-          return
-        }
-        for (let j = 0; j < 3; j++) target[at++] = bytes[i + j]!
-        after = WHOLE
-        i += 2
-        continue
-      }
-      target[at] = step
-      target[at + 1] = step >>> 8
-      at += step >>> 16
-      after = AFTER[byte]!
-    }
-    if (after > SPACE) {
+    const length = end - start
+    const from = length <= LONGEST_CANONICAL ? bring(bytes, start, end) : -1
+    const to = from < 0 ? 0 : canonical(from, from + length, this.#at)
+    if (to === 0) {
       this.#readSlowly(bytes, start, end)
       return
     }
-    this.start = 0
-    this.end = at
+    this.bytes = heap
+    this.start = this.#at
+    this.end = to
   }
 
   #readSlowly(bytes: Uint8Array, start: number, end: number): void {
-    this.start = 0
+    while (end > start && isSpace(bytes[end - 1]!)) end--
+    while (start < end && isSpace(bytes[start]!)) start++
     const view = bytes.subarray(start, end)
-    if (!isUtf8(view)) {
-      this.#scratch(view.length).set(view)
-      this.end = view.length
-      return
+    let canonicalBytes = Buffer.from(view)
+    if (isUtf8(view)) {
+      const text = decoder.decode(view).normalize('NFC').toLowerCase().normalize('NFC')
+      canonicalBytes = Buffer.from(text.replace(/\s+/gu, ' ').trim(), 'utf8')
     }
-    const text = decoder.decode(view).normalize('NFC').toLowerCase().normalize('NFC')
-    const canonical = Buffer.from(text.replace(/\s+/gu, ' ').trim(), 'utf8')
-    this.#scratch(canonical.length).set(canonical)
-    this.end = canonical.length
-  }
-
-  #scratch(count: number): Uint8Array {
-    if (this.bytes.length < count) this.bytes = Buffer.allocUnsafeSlow(count * 2)
-    return this.bytes
+    this.bytes = canonicalBytes
+    this.start = 0
+    this.end = canonicalBytes.length
   }
 }

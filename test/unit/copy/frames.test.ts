@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { FrameWriter } from '../../../src/copy/frames.ts'
 import { RelayRows } from '../../../src/copy/relay-rows.ts'
+import { heap } from '../../../src/mask/kernel.ts'
 import { Output } from '../../../src/mask/mask.ts'
 import {
   copyAnswer,
@@ -16,6 +17,18 @@ import {
 
 const relay = (...[writer, count]: ConstructorParameters<typeof RelayRows>) =>
   new RelayRows(writer, count)
+
+test('writers that are done leave their room in the kernel’s memory to the next', async () => {
+  for (let i = 0; i < 10; i++) {
+    const target = new FakeCopyIn()
+    const writer = new FrameWriter(target.asCopyIn)
+    expect(writer.out.bytes === heap).toBe(true)
+    writer.out.append(Buffer.alloc(100_000, i), 0, 100_000)
+    writer.flush()
+    await target.content()
+    writer.close()
+  }
+})
 
 test('relayed rows, cut at every position, arrive as they were', async () => {
   const rows = ['first\n', 'd\0\0\0\x09', '', 'x', 'the last, which is longer\n']

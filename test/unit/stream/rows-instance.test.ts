@@ -1,19 +1,5 @@
 import { expect, test } from '@jest/globals'
-import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { openRows } from '../../../src/stream/rows-instance.ts'
-
-const ROOT = join(import.meta.dirname, '..', '..', '..')
-
-test('rows-module.ts is what rows.wat assembles to', () => {
-  const assembled = execFileSync(
-    process.execPath,
-    [join(ROOT, 'scripts', 'assemble.mjs'), '--print'],
-    { encoding: 'utf8' },
-  )
-  expect(readFileSync(join(ROOT, 'src/stream/rows-module.ts'), 'utf8')).toBe(assembled)
-})
 
 test('instances share nothing and keep their 4 MiB', () => {
   const [one, other] = [openRows(), openRows()]

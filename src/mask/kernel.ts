@@ -1,0 +1,122 @@
+import { CAPITAL, classOf, KEPT } from './characters.ts'
+import { KERNEL_MODULE } from './kernel-module.ts'
+
+/**
+ * The inner loops of masks, in WebAssembly: kernel.wat. JavaScript does a byte at a time what it does with sixteen.
+ *
+ * It sees no memory but its own, {@link heap}. So rows are masked there: those that arrive are copied in, a chunk at a time,
+ * and masked ones leave from there. Masks take bytes from anywhere; what lies elsewhere is brought in.
+ */
+
+/** What of JavaScript's own WebAssembly is used here: Node's types leave it out. */
+declare const WebAssembly: {
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: object) => { exports: unknown }
+}
+
+interface KernelExports {
+  memory: { buffer: ArrayBuffer }
+  copy: (from: number, end: number, to: number) => void
+  canonical: (start: number, end: number, to: number) => number
+  hash: (
+    start: number,
+    end: number,
+    k0: number,
+    k1: number,
+    k2: number,
+    k3: number,
+    resumed: number,
+    more: number,
+  ) => void
+  scramble: (start: number, end: number, to: number, unicode: number, resumed: number) => number
+}
+
+const { memory, copy, canonical, hash, scramble } = new WebAssembly.Instance(
+  new WebAssembly.Module(Buffer.from(KERNEL_MODULE, 'base64')),
+  { kernel: { classify: classOf } },
+).exports as KernelExports
+
+export { canonical, copy, hash, scramble }
+
+/** All of the kernel's memory: addresses are offsets into it. Of its 16 MiB only what is used takes room. */
+export const heap = Buffer.from(memory.buffer)
+
+/** The same in words. */
+export const words = new Int32Array(memory.buffer)
+
+/** Bytes that may be read and written beyond what was asked for. */
+export const SLACK = 16
+
+/** Most bytes of a value from elsewhere that fit at once. */
+export const WINDOW = 64 * 1024
+
+// As kernel.wat has them.
+export const TEXT_STEPS = 0
+export const AFTER_BYTE = 0x1400
+const LETTERS = 0x1600
+const CAPITALS = 0x1700
+const POSITIONS = 0x1800
+/** Index into {@link words}. */
+export const TAG = 0x2000 / 4
+export const STREAM = 0x2010 / 4
+export const DID = 0x2020 / 4
+
+const FREE = 0x4000
+/** Longest text whose canonical form is made here. */
+export const LONGEST_CANONICAL = 4096
+/** Where the canonical form of an original goes, and that of a candidate which is compared with it. */
+export const ORIGINAL = FREE
+export const CANDIDATE = ORIGINAL + LONGEST_CANONICAL + SLACK
+const BROUGHT = CANDIDATE + LONGEST_CANONICAL + SLACK
+/** Where a result goes whose place is elsewhere. */
+export const RESULT = BROUGHT + WINDOW + SLACK
+/** Where rows arrive. */
+const INPUT = RESULT + WINDOW + SLACK
+let allocated = INPUT + WINDOW + SLACK
+
+const letters = new BigUint64Array(memory.buffer, LETTERS, 32)
+const capitals = new BigUint64Array(memory.buffer, CAPITALS, 32)
+for (let codePoint = 0x80; codePoint < 0x800; codePoint++) {
+  const bit = 1n << BigInt(codePoint & 0x3f)
+  const kind = classOf(codePoint)
+  // Digits of other scripts are seldom, and are drawn as digits.
+  if (kind === KEPT || /\p{Nd}/u.test(String.fromCodePoint(codePoint))) continue
+  letters[codePoint >> 6]! |= bit
+  if (kind === CAPITAL) capitals[codePoint >> 6]! |= bit
+}
+for (let mask = 0; mask < 256; mask++) {
+  for (let bit = 0, at = POSITIONS + mask * 8; bit < 8; bit++)
+    if (mask & (1 << bit)) heap[at++] = bit
+}
+
+/** The address of `count` bytes that nobody else uses, for ever; undefined where there is no more room. */
+export function allocate(count: number): number | undefined {
+  const at = allocated
+  if (at + count + SLACK > heap.length) return undefined
+  allocated += count + SLACK
+  return at
+}
+
+/** Copies `bytes[start, end)` to an address. */
+export function move(bytes: Uint8Array, start: number, end: number, to: number): void {
+  if (bytes === heap) copy(start, end, to)
+  else if (end - start > LOOP) heap.set(bytes.subarray(start, end), to)
+  else for (let i = start, at = to; i < end; i++) heap[at++] = bytes[i]!
+}
+
+/** The address of `bytes[start, end)`, of at most {@link WINDOW} bytes; valid until the next call. */
+export function bring(bytes: Uint8Array, start: number, end: number): number {
+  if (bytes === heap) return start
+  move(bytes, start, end, BROUGHT)
+  return BROUGHT
+}
+
+/** Longest run that a loop copies faster than the engine does. */
+export const LOOP = 96
+
+/** Copies rows to where they are masked; undefined where they do not fit. Valid until the next call. */
+export function bringRows(chunk: Uint8Array, start: number, end: number): number | undefined {
+  if (end - start > WINDOW) return undefined
+  heap.set(chunk.subarray(start, end), INPUT)
+  return INPUT
+}

@@ -1,0 +1,497 @@
+;; The inner loops of masks over text: canonical forms, keyed tags, scrambled characters, copies. What they compute and
+;; promise is said in kernel.ts, which lays out the memory and fills the tables below.
+;; `node scripts/assemble.mjs` turns this file into kernel-module.ts.
+;;
+;; Sixteen bytes at a time are loaded and stored, so all of it reads and writes up to 15 bytes beyond what it was told
+;; to: every region of the memory is followed by so much room.
+(module
+  (import "kernel" "classify" (func $classify (param i32) (result i32)))
+  (memory (export "memory") 256 256)
+
+  ;; Addresses, as kernel.ts has them:
+  ;;   0x0000  what a byte of text does to its canonical form, by what it comes after: 5 x 256 words
+  ;;   0x1400  what the next byte comes after, times 256: 256 half words
+  ;;   0x1600  letters of two bytes: a bit for each last byte, a double word for each first one
+  ;;   0x1700  those of them that are capitals
+  ;;   0x1800  by a mask of eight bits, the positions of its ones: 256 x 8 bytes
+  ;;   0x2000  the tag
+  ;;   0x2010  the stream's state
+  ;;   0x2020  what scrambling did: bit 0, characters were drawn; bit 1, the bytes differ
+  ;;   0x2080  random bytes in wait
+  ;;   0x2100  the stream's state after each of the last eight words
+
+  ;; random bytes in wait: from, to
+  (global $head (mut i32) (i32.const 0))
+  (global $tail (mut i32) (i32.const 0))
+
+  ;; Copies the bytes from $from to $end, to $to.
+  (func (export "copy") (param $from i32) (param $end i32) (param $to i32)
+    (if (i32.gt_u (i32.sub (local.get $end) (local.get $from)) (i32.const 512))
+      (then
+        (memory.copy (local.get $to) (local.get $from) (i32.sub (local.get $end) (local.get $from)))
+        (return)))
+    (loop $next
+      (if (i32.lt_u (local.get $from) (local.get $end))
+        (then
+          (v128.store (local.get $to) (v128.load (local.get $from)))
+          (local.set $from (i32.add (local.get $from) (i32.const 16)))
+          (local.set $to (i32.add (local.get $to) (i32.const 16)))
+          (br $next)))))
+
+  ;; Leaves the tag of the bytes from $at to $end under the key in $k0 to $k3: Chaskey-12, see keyed.ts. Of a message in
+  ;; pieces, $resumed says that one went before, and $more that another one follows; then it has whole blocks only.
+  (func (export "hash") (param $at i32) (param $end i32)
+    (param $k0 i32) (param $k1 i32) (param $k2 i32) (param $k3 i32) (param $resumed i32) (param $more i32)
+    (local $v0 i32) (local $v1 i32) (local $v2 i32) (local $v3 i32)
+    (local $left i32) (local $low i64) (local $high i64) (local $bit i64) (local $round i32) (local $times i32)
+    (local.set $v0 (local.get $k0))
+    (local.set $v1 (local.get $k1))
+    (local.set $v2 (local.get $k2))
+    (local.set $v3 (local.get $k3))
+    (if (local.get $resumed)
+      (then
+        (local.set $v0 (i32.load offset=0x2000 (i32.const 0)))
+        (local.set $v1 (i32.load offset=0x2004 (i32.const 0)))
+        (local.set $v2 (i32.load offset=0x2008 (i32.const 0)))
+        (local.set $v3 (i32.load offset=0x200c (i32.const 0)))))
+    (block $done
+      (loop $block
+        (local.set $left (i32.sub (local.get $end) (local.get $at)))
+        (local.set $low (i64.load (local.get $at)))
+        (local.set $high (i64.load offset=8 (local.get $at)))
+        (if (i32.or (i32.gt_s (local.get $left) (i32.const 16)) (local.get $more))
+          (then
+            (br_if $done (i32.le_s (local.get $left) (i32.const 0))))
+          (else
+            ;; The last block: a full one goes with the key times two, another one is padded and goes with it times four.
+            (local.set $times (i32.const 1))
+            (if (i32.lt_s (local.get $left) (i32.const 16))
+              (then
+                (local.set $times (i32.const 2))
+                (local.set $bit
+                  (i64.shl (i64.const 1) (i64.extend_i32_u (i32.shl (local.get $left) (i32.const 3)))))
+                (if (i32.lt_s (local.get $left) (i32.const 8))
+                  (then
+                    (local.set $low
+                      (i64.or (i64.and (local.get $low) (i64.sub (local.get $bit) (i64.const 1))) (local.get $bit)))
+                    (local.set $high (i64.const 0)))
+                  (else
+                    (local.set $high
+                      (i64.or (i64.and (local.get $high) (i64.sub (local.get $bit) (i64.const 1)))
+                        (local.get $bit)))))))
+            (loop $double
+              (local.set $round (local.get $k3))
+              (local.set $k3 (i32.or (i32.shl (local.get $k3) (i32.const 1)) (i32.shr_u (local.get $k2) (i32.const 31))))
+              (local.set $k2 (i32.or (i32.shl (local.get $k2) (i32.const 1)) (i32.shr_u (local.get $k1) (i32.const 31))))
+              (local.set $k1 (i32.or (i32.shl (local.get $k1) (i32.const 1)) (i32.shr_u (local.get $k0) (i32.const 31))))
+              (local.set $k0
+                (i32.xor (i32.shl (local.get $k0) (i32.const 1))
+                  (i32.and (i32.shr_s (local.get $round) (i32.const 31)) (i32.const 0x87))))
+              (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+              (br_if $double (local.get $times)))
+            (local.set $v0 (i32.xor (local.get $v0) (local.get $k0)))
+            (local.set $v1 (i32.xor (local.get $v1) (local.get $k1)))
+            (local.set $v2 (i32.xor (local.get $v2) (local.get $k2)))
+            (local.set $v3 (i32.xor (local.get $v3) (local.get $k3)))))
+        (local.set $v0 (i32.xor (local.get $v0) (i32.wrap_i64 (local.get $low))))
+        (local.set $v1 (i32.xor (local.get $v1) (i32.wrap_i64 (i64.shr_u (local.get $low) (i64.const 32)))))
+        (local.set $v2 (i32.xor (local.get $v2) (i32.wrap_i64 (local.get $high))))
+        (local.set $v3 (i32.xor (local.get $v3) (i32.wrap_i64 (i64.shr_u (local.get $high) (i64.const 32)))))
+        (local.set $round (i32.const 12))
+        (loop $permute
+          (local.set $v0 (i32.add (local.get $v0) (local.get $v1)))
+          (local.set $v1 (i32.xor (i32.rotl (local.get $v1) (i32.const 5)) (local.get $v0)))
+          (local.set $v0 (i32.rotl (local.get $v0) (i32.const 16)))
+          (local.set $v2 (i32.add (local.get $v2) (local.get $v3)))
+          (local.set $v3 (i32.xor (i32.rotl (local.get $v3) (i32.const 8)) (local.get $v2)))
+          (local.set $v0 (i32.add (local.get $v0) (local.get $v3)))
+          (local.set $v3 (i32.xor (i32.rotl (local.get $v3) (i32.const 13)) (local.get $v0)))
+          (local.set $v2 (i32.add (local.get $v2) (local.get $v1)))
+          (local.set $v1 (i32.xor (i32.rotl (local.get $v1) (i32.const 7)) (local.get $v2)))
+          (local.set $v2 (i32.rotl (local.get $v2) (i32.const 16)))
+          (local.set $round (i32.sub (local.get $round) (i32.const 1)))
+          (br_if $permute (local.get $round)))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (br_if $block (i32.or (i32.gt_s (local.get $left) (i32.const 16)) (local.get $more)))
+        (local.set $v0 (i32.xor (local.get $v0) (local.get $k0)))
+        (local.set $v1 (i32.xor (local.get $v1) (local.get $k1)))
+        (local.set $v2 (i32.xor (local.get $v2) (local.get $k2)))
+        (local.set $v3 (i32.xor (local.get $v3) (local.get $k3)))))
+    (i32.store offset=0x2000 (i32.const 0) (local.get $v0))
+    (i32.store offset=0x2004 (i32.const 0) (local.get $v1))
+    (i32.store offset=0x2008 (i32.const 0) (local.get $v2))
+    (i32.store offset=0x200c (i32.const 0) (local.get $v3)))
+
+  ;; Writes the canonical form of the text from $start to $end to $to, and returns where it ends; 0 where that takes
+  ;; Unicode's own rules.
+  (func (export "canonical") (param $start i32) (param $end i32) (param $to i32) (result i32)
+    (local $v v128) (local $n i32) (local $special i32) (local $byte i32) (local $step i32) (local $after i32)
+    ;; white space at the ends
+    (block $trimmed
+      (loop $trim
+        (br_if $trimmed (i32.ge_u (local.get $start) (local.get $end)))
+        (br_if $trimmed (i32.eqz (call $isSpace (i32.load8_u (i32.sub (local.get $end) (i32.const 1))))))
+        (local.set $end (i32.sub (local.get $end) (i32.const 1)))
+        (br $trim)))
+    (block $trimmed
+      (loop $trim
+        (br_if $trimmed (i32.ge_u (local.get $start) (local.get $end)))
+        (br_if $trimmed (i32.eqz (call $isSpace (i32.load8_u (local.get $start)))))
+        (local.set $start (i32.add (local.get $start) (i32.const 1)))
+        (br $trim)))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $start) (local.get $end)))
+        ;; ASCII other than white space, up to sixteen at once; not behind a lead byte
+        (if (i32.le_u (local.get $after) (i32.const 0x100))
+          (then
+            (local.set $v (v128.load (local.get $start)))
+            (local.set $special
+              (i8x16.bitmask (i8x16.lt_s (local.get $v) (v128.const i8x16 33 33 33 33 33 33 33 33 33 33 33 33 33 33 33 33))))
+            (local.set $n (i32.sub (local.get $end) (local.get $start)))
+            (if (i32.gt_u (local.get $n) (i32.const 16)) (then (local.set $n (i32.const 16))))
+            (local.set $special (i32.ctz (i32.or (local.get $special) (i32.shl (i32.const 1) (local.get $n)))))
+            (v128.store (local.get $to)
+              (v128.or (local.get $v)
+                (v128.and
+                  (i8x16.lt_u
+                    (i8x16.sub (local.get $v)
+                      (v128.const i8x16 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65))
+                    (v128.const i8x16 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26))
+                  (v128.const i8x16 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32))))
+            (if (local.get $special)
+              (then
+                (local.set $to (i32.add (local.get $to) (local.get $special)))
+                (local.set $start (i32.add (local.get $start) (local.get $special)))
+                (local.set $after (i32.const 0))
+                (br_if $next (i32.eq (local.get $special) (local.get $n)))))))
+        ;; any other byte
+        (local.set $byte (i32.load8_u (local.get $start)))
+        (local.set $step
+          (i32.load (i32.shl (i32.or (local.get $after) (local.get $byte)) (i32.const 2))))
+        (if (i32.and (local.get $step) (i32.const 0x100000))
+          (then
+            (if (i32.gt_u (local.get $after) (i32.const 0x100)) (then (return (i32.const 0))))
+            (if (i32.eqz (call $isPunctuation (local.get $start) (local.get $end))) (then (return (i32.const 0))))
+            (i32.store (local.get $to) (i32.load (local.get $start)))
+            (local.set $to (i32.add (local.get $to) (i32.const 3)))
+            (local.set $start (i32.add (local.get $start) (i32.const 3)))
+            (local.set $after (i32.const 0))
+            (br $next)))
+        (i32.store16 (local.get $to) (local.get $step))
+        (local.set $to (i32.add (local.get $to) (i32.shr_u (local.get $step) (i32.const 16))))
+        (local.set $after (i32.load16_u offset=0x1400 (i32.shl (local.get $byte) (i32.const 1))))
+        (local.set $start (i32.add (local.get $start) (i32.const 1)))
+        (br $next)))
+    ;; nothing after a lead byte
+    (if (i32.gt_u (local.get $after) (i32.const 0x100)) (then (return (i32.const 0))))
+    (local.get $to))
+
+  (func $isSpace (param $byte i32) (result i32)
+    (i32.or
+      (i32.eq (local.get $byte) (i32.const 0x20))
+      (i32.lt_u (i32.sub (local.get $byte) (i32.const 9)) (i32.const 5))))
+
+  ;; Punctuation that is its own canonical form: U+2010 to U+2027, U+2030 to U+203E.
+  (func $isPunctuation (param $at i32) (param $end i32) (result i32)
+    (local $third i32)
+    (local.set $third (i32.load8_u offset=2 (local.get $at)))
+    (i32.and
+      (i32.and
+        (i32.gt_u (i32.sub (local.get $end) (local.get $at)) (i32.const 2))
+        (i32.eq (i32.load16_u (local.get $at)) (i32.const 0x80e2)))
+      (i32.or
+        (i32.lt_u (i32.sub (local.get $third) (i32.const 0x90)) (i32.const 0x18))
+        (i32.lt_u (i32.sub (local.get $third) (i32.const 0xb0)) (i32.const 0x0f)))))
+
+  ;; Four more words of the stream, xoshiro128**, see keyed.ts; at most 16 bytes are in wait before.
+  (func $fill
+    (local $s0 i32) (local $s1 i32) (local $s2 i32) (local $s3 i32) (local $shifted i32) (local $at i32) (local $left i32)
+    (v128.store offset=0x2080 (i32.const 0) (v128.load (global.get $head)))
+    (local.set $left (i32.sub (global.get $tail) (global.get $head)))
+    (global.set $head (i32.const 0x2080))
+    (global.set $tail (i32.add (i32.const 0x2080) (local.get $left)))
+    (loop $move
+      (v128.store offset=0x2100 (local.get $at) (v128.load offset=0x2140 (local.get $at)))
+      (br_if $move (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (i32.const 0x40))))
+    (local.set $s0 (i32.load offset=0x2130 (i32.const 0)))
+    (local.set $s1 (i32.load offset=0x2134 (i32.const 0)))
+    (local.set $s2 (i32.load offset=0x2138 (i32.const 0)))
+    (local.set $s3 (i32.load offset=0x213c (i32.const 0)))
+    (loop $next
+      (i32.store (global.get $tail)
+        (i32.mul (i32.rotl (i32.mul (local.get $s1) (i32.const 5)) (i32.const 7)) (i32.const 9)))
+      (global.set $tail (i32.add (global.get $tail) (i32.const 4)))
+      (local.set $shifted (i32.shl (local.get $s1) (i32.const 9)))
+      (local.set $s2 (i32.xor (local.get $s2) (local.get $s0)))
+      (local.set $s3 (i32.xor (local.get $s3) (local.get $s1)))
+      (local.set $s1 (i32.xor (local.get $s1) (local.get $s2)))
+      (local.set $s0 (i32.xor (local.get $s0) (local.get $s3)))
+      (local.set $s2 (i32.xor (local.get $s2) (local.get $shifted)))
+      (local.set $s3 (i32.rotl (local.get $s3) (i32.const 11)))
+      (i32.store offset=0x2100 (local.get $at) (local.get $s0))
+      (i32.store offset=0x2104 (local.get $at) (local.get $s1))
+      (i32.store offset=0x2108 (local.get $at) (local.get $s2))
+      (i32.store offset=0x210c (local.get $at) (local.get $s3))
+      (br_if $next (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (i32.const 0x80)))))
+
+  ;; All ones in each byte whose bit is set.
+  (func $spread (param $bits i32) (result v128)
+    (local $both v128)
+    (local.set $both
+      (v128.and
+        (i8x16.swizzle (i16x8.splat (local.get $bits)) (v128.const i8x16 0 0 0 0 0 0 0 0 1 1 1 1 1 1 1 1))
+        (v128.const i8x16 1 2 4 8 16 32 64 -128 1 2 4 8 16 32 64 -128)))
+    (i8x16.eq (local.get $both) (v128.const i8x16 1 2 4 8 16 32 64 -128 1 2 4 8 16 32 64 -128)))
+
+  ;; Writes the text from $from to $end to $to, its letters and digits replaced, and returns where that ends.
+  ;;
+  ;; A random byte is drawn for each letter and digit in turn, the low bytes of the stream's words first. Sixteen bytes of
+  ;; text that are ASCII, or letters of two bytes, are done at once; letters of two bytes are written as one.
+  ;; $unicode: other characters of more than a byte stay; if not, each becomes a question mark. $resumed: a text goes on.
+  (func (export "scramble") (param $from i32) (param $end i32) (param $to i32)
+    (param $unicode i32) (param $resumed i32) (result i32)
+    (local $v v128) (local $small v128) (local $capital v128) (local $drawn v128) (local $rank v128) (local $made v128)
+    (local $letter v128) (local $range v128) (local $random v128) (local $difference v128)
+    (local $n i32) (local $valid i32) (local $high i32) (local $leads i32) (local $lasts i32) (local $bad i32)
+    (local $capitals i32) (local $rest i32) (local $at i32) (local $row i32) (local $last i64)
+    (local $mask i32) (local $did i32) (local $kept i32)
+    (if (i32.eqz (local.get $resumed))
+      (then
+        (global.set $head (i32.const 0x2080))
+        (global.set $tail (i32.const 0x2080))
+        (v128.store offset=0x2170 (i32.const 0) (v128.load offset=0x2010 (i32.const 0)))))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $from) (local.get $end)))
+        (if (i32.lt_u (i32.sub (global.get $tail) (global.get $head)) (i32.const 16)) (then (call $fill)))
+        (local.set $v (v128.load (local.get $from)))
+        (local.set $n (i32.sub (local.get $end) (local.get $from)))
+        (if (i32.gt_u (local.get $n) (i32.const 16)) (then (local.set $n (i32.const 16))))
+        (local.set $valid (i32.sub (i32.shl (i32.const 1) (local.get $n)) (i32.const 1)))
+        (local.set $small
+          (i8x16.lt_u
+            (i8x16.sub (local.get $v) (v128.const i8x16 97 97 97 97 97 97 97 97 97 97 97 97 97 97 97 97))
+            (v128.const i8x16 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26)))
+        (local.set $capital
+          (i8x16.lt_u
+            (i8x16.sub (local.get $v) (v128.const i8x16 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65))
+            (v128.const i8x16 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26)))
+        (local.set $leads (i32.const 0))
+        (local.set $high (i32.and (i8x16.bitmask (local.get $v)) (local.get $valid)))
+        (if (local.get $high)
+          (then
+            (local.set $leads
+              (i32.and (local.get $valid)
+                (i8x16.bitmask
+                  (i8x16.eq
+                    (v128.and (local.get $v)
+                      (v128.const i8x16 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0 0xe0))
+                    (v128.const i8x16 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0 0xc0)))))
+            ;; Each last byte stands behind a lead byte and each lead byte before a last one, or the block ends before it.
+            (local.set $lasts (i32.xor (local.get $high) (local.get $leads)))
+            (local.set $bad (i32.xor (i32.shl (local.get $leads) (i32.const 1)) (local.get $lasts)))
+            (local.set $capitals (i32.const 0))
+            (local.set $rest (i32.and (local.get $leads) (i32.shr_u (local.get $valid) (i32.const 1))))
+            (block $looked
+              (loop $look
+                (br_if $looked (i32.eqz (local.get $rest)))
+                (local.set $at (i32.ctz (local.get $rest)))
+                (local.set $rest (i32.and (local.get $rest) (i32.sub (local.get $rest) (i32.const 1))))
+                (local.set $row
+                  (i32.shl
+                    (i32.and (i32.load8_u (i32.add (local.get $from) (local.get $at))) (i32.const 31))
+                    (i32.const 3)))
+                ;; A shift takes the low six bits of its count.
+                (local.set $last (i64.load8_u offset=1 (i32.add (local.get $from) (local.get $at))))
+                (local.set $bad
+                  (i32.or (local.get $bad)
+                    (i32.shl
+                      (i32.and (i32.const 1)
+                        (i32.xor (i32.const 1)
+                          (i32.wrap_i64 (i64.shr_u (i64.load offset=0x1600 (local.get $row)) (local.get $last)))))
+                      (local.get $at))))
+                (local.set $capitals
+                  (i32.or (local.get $capitals)
+                    (i32.shl
+                      (i32.and (i32.const 1)
+                        (i32.wrap_i64 (i64.shr_u (i64.load offset=0x1700 (local.get $row)) (local.get $last))))
+                      (i32.add (local.get $at) (i32.const 1)))))
+                (br $look)))
+            (if (local.get $bad)
+              (then
+                (local.set $n (i32.ctz (local.get $bad)))
+                (if (i32.and (i32.shr_u (i32.shl (local.get $leads) (i32.const 1)) (local.get $n)) (i32.const 1))
+                  (then (local.set $n (i32.sub (local.get $n) (i32.const 1)))))
+                (if (i32.eqz (local.get $n))
+                  (then
+                    ;; a character by itself
+                    (local.set $kept (call $length (local.get $from) (local.get $end)))
+                    (local.set $mask (i32.const 0))
+                    (if (local.get $kept)
+                      (then (local.set $mask (call $classify (call $codePoint (local.get $from) (local.get $kept))))))
+                    (if (local.get $mask)
+                      (then
+                        ;; 1: small letter, 2: capital, 3: digit
+                        (local.set $at (i32.eq (local.get $mask) (i32.const 3)))
+                        (i32.store8 (local.get $to)
+                          (i32.add
+                            (select (i32.const 0x30)
+                              (i32.sub (i32.const 0x81) (i32.shl (local.get $mask) (i32.const 5)))
+                              (local.get $at))
+                            (i32.shr_u
+                              (i32.mul (i32.load8_u (global.get $head))
+                                (select (i32.const 10) (i32.const 26) (local.get $at)))
+                              (i32.const 8))))
+                        (global.set $head (i32.add (global.get $head) (i32.const 1)))
+                        (local.set $to (i32.add (local.get $to) (i32.const 1)))
+                        (local.set $did (i32.const 3)))
+                      (else
+                        (if (i32.and (local.get $unicode) (i32.ne (local.get $kept) (i32.const 0)))
+                          (then
+                            (i32.store (local.get $to) (i32.load (local.get $from)))
+                            (local.set $to (i32.add (local.get $to) (local.get $kept))))
+                          (else
+                            (i32.store8 (local.get $to) (i32.const 0x3f))
+                            (local.set $to (i32.add (local.get $to) (i32.const 1)))
+                            (local.set $did (i32.or (local.get $did) (i32.const 2)))))))
+                    (local.set $from
+                      (i32.add (local.get $from) (select (local.get $kept) (i32.const 1) (local.get $kept))))
+                    (br $next)))
+                (local.set $valid (i32.sub (i32.shl (i32.const 1) (local.get $n)) (i32.const 1)))
+                (local.set $leads (i32.and (local.get $leads) (local.get $valid)))
+                (local.set $lasts (i32.and (local.get $lasts) (local.get $valid)))))
+            (local.set $made (call $spread (local.get $capitals)))
+            (local.set $capital (v128.or (local.get $capital) (local.get $made)))
+            (local.set $small
+              (v128.or (local.get $small) (v128.andnot (call $spread (local.get $lasts)) (local.get $made))))))
+        (local.set $letter (v128.or (local.get $small) (local.get $capital)))
+        (local.set $range (call $spread (local.get $valid)))
+        (local.set $drawn
+          (v128.and (local.get $range)
+            (v128.or (local.get $letter)
+              (i8x16.lt_u
+                (i8x16.sub (local.get $v) (v128.const i8x16 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48))
+                (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10)))))
+        (local.set $mask (i8x16.bitmask (local.get $drawn)))
+        ;; The how manieth of the drawn each is, from one on: sums over 2, 4, 8 and 16 bytes.
+        (local.set $rank (v128.and (local.get $drawn) (v128.const i8x16 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1)))
+        (local.set $rank
+          (i8x16.add (local.get $rank)
+            (i8x16.shuffle 0 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30
+              (v128.const i64x2 0 0) (local.get $rank))))
+        (local.set $rank
+          (i8x16.add (local.get $rank)
+            (i8x16.shuffle 0 0 16 17 18 19 20 21 22 23 24 25 26 27 28 29
+              (v128.const i64x2 0 0) (local.get $rank))))
+        (local.set $rank
+          (i8x16.add (local.get $rank)
+            (i8x16.shuffle 0 0 0 0 16 17 18 19 20 21 22 23 24 25 26 27
+              (v128.const i64x2 0 0) (local.get $rank))))
+        (local.set $rank
+          (i8x16.add (local.get $rank)
+            (i8x16.shuffle 0 0 0 0 0 0 0 0 16 17 18 19 20 21 22 23
+              (v128.const i64x2 0 0) (local.get $rank))))
+        (local.set $random
+          (i8x16.swizzle (v128.load (global.get $head))
+            (i8x16.sub (local.get $rank) (v128.const i8x16 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1))))
+        (global.set $head (i32.add (global.get $head) (i32.popcnt (local.get $mask))))
+        (local.set $did (i32.or (local.get $did) (i32.ne (local.get $mask) (i32.const 0))))
+        ;; the first of its range, and the random byte times how many there are, divided by 256
+        (local.set $made
+          (v128.bitselect
+            (v128.const i8x16 97 97 97 97 97 97 97 97 97 97 97 97 97 97 97 97)
+            (v128.bitselect
+              (v128.const i8x16 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65)
+              (v128.const i8x16 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48)
+              (local.get $capital))
+            (local.get $small)))
+        (local.set $rank
+          (v128.bitselect
+            (v128.const i8x16 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26)
+            (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10)
+            (local.get $letter)))
+        (local.set $made
+          (v128.bitselect
+            (i8x16.add (local.get $made)
+              (i8x16.narrow_i16x8_u
+                (i16x8.shr_u (i16x8.extmul_low_i8x16_u (local.get $random) (local.get $rank)) (i32.const 8))
+                (i16x8.shr_u (i16x8.extmul_high_i8x16_u (local.get $random) (local.get $rank)) (i32.const 8))))
+            (local.get $v)
+            (local.get $drawn)))
+        (local.set $from (i32.add (local.get $from) (local.get $n)))
+        (if (local.get $leads)
+          (then
+            ;; without the lead bytes, eight at a time
+            (local.set $did (i32.or (local.get $did) (i32.const 2)))
+            (local.set $rest (i32.xor (local.get $valid) (local.get $leads)))
+            (local.set $at (i32.and (local.get $rest) (i32.const 0xff)))
+            (local.set $rest (i32.shr_u (local.get $rest) (i32.const 8)))
+            (v128.store64_lane 0 (local.get $to)
+              (i8x16.swizzle (local.get $made)
+                (v128.load64_zero offset=0x1800 (i32.shl (local.get $at) (i32.const 3)))))
+            (local.set $to (i32.add (local.get $to) (i32.popcnt (local.get $at))))
+            (v128.store64_lane 0 (local.get $to)
+              (i8x16.swizzle
+                (i8x16.shuffle 8 9 10 11 12 13 14 15 8 9 10 11 12 13 14 15 (local.get $made) (local.get $made))
+                (v128.load64_zero offset=0x1800 (i32.shl (local.get $rest) (i32.const 3)))))
+            (local.set $to (i32.add (local.get $to) (i32.popcnt (local.get $rest)))))
+          (else
+            (local.set $difference
+              (v128.or (local.get $difference)
+                (v128.and (local.get $range) (v128.xor (local.get $made) (local.get $v)))))
+            (v128.store (local.get $to) (local.get $made))
+            (local.set $to (i32.add (local.get $to) (local.get $n)))))
+        (br $next)))
+    (i32.store offset=0x2020 (i32.const 0)
+      (i32.or (local.get $did) (i32.shl (v128.any_true (local.get $difference)) (i32.const 1))))
+    ;; The stream's state after the last word that a byte was drawn of.
+    (v128.store offset=0x2010 (i32.const 0)
+      (v128.load offset=0x2100
+        (i32.shl
+          (i32.sub (i32.const 7) (i32.shr_u (i32.sub (global.get $tail) (global.get $head)) (i32.const 2)))
+          (i32.const 4))))
+    (local.get $to))
+
+  ;; Length in bytes of the well-formed UTF-8 sequence of more than one byte at $at; 0 where there is none.
+  (func $length (param $at i32) (param $end i32) (result i32)
+    (local $lead i32) (local $second i32) (local $length i32)
+    (local.set $lead (i32.load8_u (local.get $at)))
+    (if (i32.lt_u (local.get $lead) (i32.const 0xc2)) (then (return (i32.const 0))))
+    (if (i32.gt_u (local.get $lead) (i32.const 0xf4)) (then (return (i32.const 0))))
+    (local.set $length
+      (i32.add (i32.const 2)
+        (i32.add (i32.ge_u (local.get $lead) (i32.const 0xe0)) (i32.ge_u (local.get $lead) (i32.const 0xf0)))))
+    (if (i32.gt_u (i32.add (local.get $at) (local.get $length)) (local.get $end)) (then (return (i32.const 0))))
+    (local.set $second (i32.load8_u offset=1 (local.get $at)))
+    (if (i32.ne (i32.and (local.get $second) (i32.const 0xc0)) (i32.const 0x80)) (then (return (i32.const 0))))
+    ;; neither longer than it need be, nor a surrogate, nor beyond U+10FFFF
+    (if (i32.and (i32.eq (local.get $lead) (i32.const 0xe0)) (i32.lt_u (local.get $second) (i32.const 0xa0)))
+      (then (return (i32.const 0))))
+    (if (i32.and (i32.eq (local.get $lead) (i32.const 0xed)) (i32.gt_u (local.get $second) (i32.const 0x9f)))
+      (then (return (i32.const 0))))
+    (if (i32.and (i32.eq (local.get $lead) (i32.const 0xf0)) (i32.lt_u (local.get $second) (i32.const 0x90)))
+      (then (return (i32.const 0))))
+    (if (i32.and (i32.eq (local.get $lead) (i32.const 0xf4)) (i32.gt_u (local.get $second) (i32.const 0x8f)))
+      (then (return (i32.const 0))))
+    (if (i32.gt_u (local.get $length) (i32.const 2))
+      (then
+        (if (i32.ne (i32.and (i32.load8_u offset=2 (local.get $at)) (i32.const 0xc0)) (i32.const 0x80))
+          (then (return (i32.const 0))))))
+    (if (i32.eq (local.get $length) (i32.const 4))
+      (then
+        (if (i32.ne (i32.and (i32.load8_u offset=3 (local.get $at)) (i32.const 0xc0)) (i32.const 0x80))
+          (then (return (i32.const 0))))))
+    (local.get $length))
+
+  ;; The code point of the sequence of $length bytes at $at, two to four.
+  (func $codePoint (param $at i32) (param $length i32) (result i32)
+    (local $value i32)
+    (local.set $value
+      (i32.and (i32.load8_u (local.get $at)) (i32.shr_u (i32.const 0xff) (i32.add (local.get $length) (i32.const 1)))))
+    (loop $next
+      (local.set $at (i32.add (local.get $at) (i32.const 1)))
+      (local.set $value
+        (i32.or (i32.shl (local.get $value) (i32.const 6)) (i32.and (i32.load8_u (local.get $at)) (i32.const 0x3f))))
+      (br_if $next (i32.gt_u (local.tee $length (i32.sub (local.get $length) (i32.const 1))) (i32.const 1))))
+    (local.get $value)))
