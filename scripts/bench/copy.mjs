@@ -21,7 +21,7 @@ import { measureCopy, median, settle } from './measure.mjs'
 
 const { values: options } = readOptions(import.meta.url, {
   options: {
-    scale: { type: 'string', default: '100' },
+    scale: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '5' },
     jobs: { type: 'string', default: '2' },
     bin: { type: 'string' },

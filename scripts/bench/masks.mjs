@@ -23,7 +23,7 @@ const { allocate, bringRows, heap } = /** @type {typeof import('../../src/mask/k
 
 const VALUES = 20_000
 /** As many come and leave together, as rows do in a copy. */
-const CHUNK = 1000
+const CHUNK = 500
 const ROUNDS = 10
 
 /** @param {(i: number) => string} make */
