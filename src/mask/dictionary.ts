@@ -79,25 +79,31 @@ export function buildDictionary(entries: readonly string[]): Dictionary {
 }
 
 /** Those in the kernel's memory, by their size. */
-const kept = new Map<number, { at: number; dictionary: Dictionary }[]>()
+const kept = new Map<number, Dictionary[]>()
 
-/** `dictionary` in the kernel's memory, while there is room; equal ones, of which every job brings its own, share a place. */
+/**
+ * `dictionary` in the kernel's memory, its offsets too; equal ones, of which every job brings its own, share a place.
+ *
+ * @throws Failure `refused` where the memory is full
+ */
 export function keepDictionary(dictionary: Dictionary): Dictionary {
   const { bytes, offsets } = dictionary
+  if (bytes === heap) return dictionary
   const sameSize = kept.get(bytes.length) ?? []
   const known = sameSize.find(
-    ({ at, dictionary: { offsets: moved } }) =>
+    ({ offsets: moved }) =>
       moved.length === offsets.length &&
-      heap.subarray(at, at + bytes.length).equals(bytes) &&
-      offsets.every((offset, i) => moved[i] === at + offset),
+      heap.subarray(moved[0], moved[0]! + bytes.length).equals(bytes) &&
+      offsets.every((offset, i) => moved[i] === moved[0]! + offset),
   )
-  if (known) return known.dictionary
+  if (known) return known
   const at = allocate(bytes.length)
-  if (at === undefined) return dictionary
   heap.set(bytes, at)
-  const moved = { bytes: heap, offsets: offsets.map((offset) => at + offset) }
-  kept.set(bytes.length, [...sameSize, { at, dictionary: moved }])
-  return moved
+  const moved = new Uint32Array(heap.buffer, allocate(offsets.byteLength), offsets.length)
+  for (let i = 0; i < offsets.length; i++) moved[i] = at + offsets[i]!
+  const made = { bytes: heap, offsets: moved }
+  kept.set(bytes.length, [...sameSize, made])
+  return made
 }
 
 /** Appends entry `index` of `dictionary` to `out`. */

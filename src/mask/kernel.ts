@@ -1,3 +1,4 @@
+import { Failure } from '../errors.ts'
 import { CAPITAL, classOf, KEPT } from './characters.ts'
 import { KERNEL_MODULE } from './kernel-module.ts'
 
@@ -28,17 +29,18 @@ interface KernelExports {
     resumed: number,
     more: number,
   ) => void
+  compose: (program: number, to: number, fresh: number) => number
   scramble: (start: number, end: number, to: number, unicode: number, resumed: number) => number
 }
 
-const { memory, copy, canonical, hash, scramble } = new WebAssembly.Instance(
+const { memory, copy, canonical, hash, compose, scramble } = new WebAssembly.Instance(
   new WebAssembly.Module(Buffer.from(KERNEL_MODULE, 'base64')),
   { kernel: { classify: classOf } },
 ).exports as KernelExports
 
-export { canonical, copy, hash, scramble }
+export { canonical, compose, copy, hash, scramble }
 
-/** All of the kernel's memory: addresses are offsets into it. Of its 16 MiB only what is used takes room. */
+/** All of the kernel's memory: addresses are offsets into it. Of its 64 MiB only what is used takes room. */
 export const heap = Buffer.from(memory.buffer)
 
 /** The same in words. */
@@ -61,6 +63,11 @@ export const TAG = 0x2000 / 4
 export const STREAM = 0x2010 / 4
 export const DID = 0x2020 / 4
 
+const SUFFIX_CHARACTERS = 0x2030
+
+/** Characters of suffixes: lower case only, so that they stay distinct under any collation; without l, o, 0, 1. */
+heap.write('abcdefghijkmnpqrstuvwxyz23456789', SUFFIX_CHARACTERS, 'latin1')
+
 const FREE = 0x4000
 /** Longest text whose canonical form is made here. */
 export const LONGEST_CANONICAL = 4096
@@ -72,6 +79,7 @@ const BROUGHT = CANDIDATE + LONGEST_CANONICAL + SLACK
 export const RESULT = BROUGHT + WINDOW + SLACK
 /** Where rows arrive. */
 const INPUT = RESULT + WINDOW + SLACK
+/** A multiple of 16, as all of the above. */
 let allocated = INPUT + WINDOW + SLACK
 
 const letters = new BigUint64Array(memory.buffer, LETTERS, 32)
@@ -89,11 +97,18 @@ for (let mask = 0; mask < 256; mask++) {
     if (mask & (1 << bit)) heap[at++] = bit
 }
 
-/** The address of `count` bytes that nobody else uses, for ever; undefined where there is no more room. */
-export function allocate(count: number): number | undefined {
+/**
+ * The address of `count` bytes that nobody else uses, for ever; a multiple of 16.
+ *
+ * @throws Failure `refused` where the memory is full
+ */
+export function allocate(count: number): number {
   const at = allocated
-  if (at + count + SLACK > heap.length) return undefined
-  allocated += count + SLACK
+  const next = (at + count + 2 * SLACK - 1) & -SLACK
+  if (next > heap.length) {
+    throw new Failure('refused', 'the lists of all masks together take more than 60 MB')
+  }
+  allocated = next
   return at
 }
 

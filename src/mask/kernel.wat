@@ -6,7 +6,7 @@
 ;; to: every region of the memory is followed by so much room.
 (module
   (import "kernel" "classify" (func $classify (param i32) (result i32)))
-  (memory (export "memory") 256 256)
+  (memory (export "memory") 1024 1024)
 
   ;; Addresses, as kernel.ts has them:
   ;;   0x0000  what a byte of text does to its canonical form, by what it comes after: 5 x 256 words
@@ -17,6 +17,7 @@
   ;;   0x2000  the tag
   ;;   0x2010  the stream's state
   ;;   0x2020  what scrambling did: bit 0, characters were drawn; bit 1, the bytes differ
+  ;;   0x2030  the 32 characters of suffixes
   ;;   0x2080  random bytes in wait
   ;;   0x2100  the stream's state after each of the last eight words
 
@@ -25,7 +26,7 @@
   (global $tail (mut i32) (i32.const 0))
 
   ;; Copies the bytes from $from to $end, to $to.
-  (func (export "copy") (param $from i32) (param $end i32) (param $to i32)
+  (func $copy (export "copy") (param $from i32) (param $end i32) (param $to i32)
     (if (i32.gt_u (i32.sub (local.get $end) (local.get $from)) (i32.const 512))
       (then
         (memory.copy (local.get $to) (local.get $from) (i32.sub (local.get $end) (local.get $from)))
@@ -203,6 +204,116 @@
       (i32.or
         (i32.lt_u (i32.sub (local.get $third) (i32.const 0x90)) (i32.const 0x18))
         (i32.lt_u (i32.sub (local.get $third) (i32.const 0xb0)) (i32.const 0x0f)))))
+
+  ;; Puts a value together at $to, and returns where it ends. $program has four words for each part: what it is, and
+  ;;   0  an entry of a dictionary: where its offsets are, how many entries
+  ;;   1  a literal: from, to
+  ;;   2  a whole number in decimal: the least, how many of them
+  ;;   3  decimal digits: how many
+  ;;   4  characters of the tag, five bits each: how many
+  ;;   5  the end
+  ;; $fresh: the stream begins at the tag; if not, it goes on.
+  (func (export "compose") (param $program i32) (param $to i32) (param $fresh i32) (result i32)
+    (local $value i32) (local $count i32) (local $at i32)
+    (if (local.get $fresh)
+      (then
+        (v128.store offset=0x2010 (i32.const 0) (v128.load offset=0x2000 (i32.const 0)))
+        ;; The stream would never leave the state of zeros.
+        (if (i32.eqz (v128.any_true (v128.load offset=0x2000 (i32.const 0))))
+          (then (i32.store offset=0x2010 (i32.const 0) (i32.const 1))))))
+    (loop $next
+      (block $end
+        (block $suffix
+          (block $digits
+            (block $integer
+              (block $literal
+                (block $pick
+                  (br_table $pick $literal $integer $digits $suffix $end (i32.load (local.get $program))))
+                ;; an entry
+                (local.set $value
+                  (i32.add
+                    (i32.load offset=4 (local.get $program))
+                    (i32.shl (call $below (i32.load offset=8 (local.get $program))) (i32.const 2))))
+                (local.set $to
+                  (call $append (i32.load (local.get $value)) (i32.load offset=4 (local.get $value)) (local.get $to)))
+                (local.set $program (i32.add (local.get $program) (i32.const 16)))
+                (br $next))
+              ;; a literal
+              (local.set $to
+                (call $append
+                  (i32.load offset=4 (local.get $program)) (i32.load offset=8 (local.get $program)) (local.get $to)))
+              (local.set $program (i32.add (local.get $program) (i32.const 16)))
+              (br $next))
+            ;; a whole number
+            (local.set $value
+              (i32.add
+                (i32.load offset=4 (local.get $program))
+                (call $below (i32.load offset=8 (local.get $program)))))
+            (local.set $count (i32.const 1))
+            (local.set $at (local.get $value))
+            (block $counted
+              (loop $digit
+                (br_if $counted (i32.lt_u (local.get $at) (i32.const 10)))
+                (local.set $at (i32.div_u (local.get $at) (i32.const 10)))
+                (local.set $count (i32.add (local.get $count) (i32.const 1)))
+                (br $digit)))
+            (local.set $to (i32.add (local.get $to) (local.get $count)))
+            (local.set $at (local.get $to))
+            (loop $digit
+              (local.set $at (i32.sub (local.get $at) (i32.const 1)))
+              (i32.store8 (local.get $at)
+                (i32.add (i32.const 0x30) (i32.rem_u (local.get $value) (i32.const 10))))
+              (local.set $value (i32.div_u (local.get $value) (i32.const 10)))
+              (br_if $digit (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+            (local.set $program (i32.add (local.get $program) (i32.const 16)))
+            (br $next))
+          ;; digits
+          (local.set $count (i32.load offset=4 (local.get $program)))
+          (loop $digit
+            (i32.store8 (local.get $to) (i32.add (i32.const 0x30) (call $below (i32.const 10))))
+            (local.set $to (i32.add (local.get $to) (i32.const 1)))
+            (br_if $digit (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+          (local.set $program (i32.add (local.get $program) (i32.const 16)))
+          (br $next))
+        ;; characters of the tag
+        (local.set $count (i32.load offset=4 (local.get $program)))
+        (local.set $at (i32.const 0))
+        (loop $character
+          (i32.store8 (local.get $to)
+            (i32.load8_u offset=0x2030
+              (i32.and (i32.const 31)
+                (i32.shr_u
+                  (i32.load16_u offset=0x2000 (i32.shr_u (local.get $at) (i32.const 3)))
+                  (i32.and (local.get $at) (i32.const 7))))))
+          (local.set $to (i32.add (local.get $to) (i32.const 1)))
+          (local.set $at (i32.add (local.get $at) (i32.const 5)))
+          (br_if $character (local.tee $count (i32.sub (local.get $count) (i32.const 1)))))
+        (local.set $program (i32.add (local.get $program) (i32.const 16)))
+        (br $next)))
+    (local.get $to))
+
+  ;; $copy, and where it ends.
+  (func $append (param $from i32) (param $end i32) (param $to i32) (result i32)
+    (call $copy (local.get $from) (local.get $end) (local.get $to))
+    (i32.add (local.get $to) (i32.sub (local.get $end) (local.get $from))))
+
+  ;; A whole number below $count, of the stream's next word, xoshiro128**: see keyed.ts.
+  (func $below (param $count i32) (result i32)
+    (local $s0 i32) (local $s1 i32) (local $s2 i32) (local $s3 i32)
+    (local.set $s0 (i32.load offset=0x2010 (i32.const 0)))
+    (local.set $s1 (i32.load offset=0x2014 (i32.const 0)))
+    (local.set $s2 (i32.xor (i32.load offset=0x2018 (i32.const 0)) (local.get $s0)))
+    (local.set $s3 (i32.xor (i32.load offset=0x201c (i32.const 0)) (local.get $s1)))
+    (i32.store offset=0x2010 (i32.const 0) (i32.xor (local.get $s0) (local.get $s3)))
+    (i32.store offset=0x2014 (i32.const 0) (i32.xor (local.get $s1) (local.get $s2)))
+    (i32.store offset=0x2018 (i32.const 0) (i32.xor (local.get $s2) (i32.shl (local.get $s1) (i32.const 9))))
+    (i32.store offset=0x201c (i32.const 0) (i32.rotl (local.get $s3) (i32.const 11)))
+    (i32.wrap_i64
+      (i64.shr_u
+        (i64.mul
+          (i64.extend_i32_u (i32.mul (i32.rotl (i32.mul (local.get $s1) (i32.const 5)) (i32.const 7)) (i32.const 9)))
+          (i64.extend_i32_u (local.get $count)))
+        (i64.const 32))))
 
   ;; Four more words of the stream, xoshiro128**, see keyed.ts; at most 16 bytes are in wait before.
   (func $fill

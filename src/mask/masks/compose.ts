@@ -1,4 +1,6 @@
-import { appendEntry, keepDictionary } from '../dictionary.ts'
+import { Failure } from '../../errors.ts'
+import { keepDictionary } from '../dictionary.ts'
+import { allocate, compose, heap, RESULT, WINDOW, words } from '../kernel.ts'
 import type { Dictionary, Mask, MaskOpener, Output } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 
@@ -20,9 +22,6 @@ export interface ComposeParams {
   parts: readonly Part[]
 }
 
-/** Lower case only, so that suffixes stay distinct under any collation; without l, o, 0, 1. */
-const BASE_32 = Buffer.from('abcdefghijkmnpqrstuvwxyz23456789', 'latin1')
-
 /** Bits that one character of a suffix carries. */
 export const SUFFIX_BITS = 5
 
@@ -31,8 +30,6 @@ export const LONGEST_SUFFIX = 25
 
 /** How often a value that equals its original is drawn anew. */
 const DRAWS = 16
-
-type Append = (out: Output) => void
 
 /** Appends a whole number in [0, 2^53) in decimal. */
 export function appendInteger(out: Output, value: number): void {
@@ -47,54 +44,50 @@ export function appendInteger(out: Output, value: number): void {
   }
 }
 
-/** Appends `count` base-32 characters of the tag of `original`. */
-function appendSuffix(out: Output, original: Original, count: number): void {
-  const { t0, t1, t2, t3 } = original.hash
-  out.reserve(count)
-  const target = out.bytes
-  const from = out.length
-  out.length = from + count
-  for (let i = 0; i < count; i++) {
-    const bit = i * SUFFIX_BITS
-    const index = bit >> 5
-    const low = index === 0 ? t0 : index === 1 ? t1 : index === 2 ? t2 : t3
-    const high = index === 0 ? t1 : index === 1 ? t2 : index === 2 ? t3 : 0
-    const shift = bit & 31
-    const bits = shift === 0 ? low : (low >>> shift) | (high << (32 - shift))
-    target[from + i] = BASE_32[bits & 31]!
-  }
-}
+/** Parts as the kernel takes them, four words each. */
+type Words = [kind: number, ...operands: number[]]
 
-function openPart(
-  part: Part,
-  original: Original,
-  dictionaries: Readonly<Record<string, Dictionary>>,
-): Append {
-  const { stream } = original
+const END: Words = [5]
+
+function partWords(part: Part, dictionaries: Readonly<Record<string, Dictionary>>): Words {
+  if ('pick' in part) {
+    const { offsets } = dictionaries[part.pick]!
+    return [0, offsets.byteOffset, offsets.length - 1]
+  }
   if ('literal' in part) {
     const text = Buffer.from(part.literal, 'utf8')
-    const literal = keepDictionary({ bytes: text, offsets: Uint32Array.of(0, text.length) })
-    return (out) => appendEntry(out, literal, 0)
+    const { offsets } = keepDictionary({ bytes: text, offsets: Uint32Array.of(0, text.length) })
+    return [1, offsets[0]!, offsets[1]!]
   }
-  if ('pick' in part) {
-    const dictionary = dictionaries[part.pick]!
-    const count = dictionary.offsets.length - 1
-    return (out) => appendEntry(out, dictionary, stream.below(count))
-  }
-  if ('integer' in part) {
-    const [least, most] = part.integer
-    return (out) => appendInteger(out, least + stream.below(most - least + 1))
-  }
-  if ('digits' in part) {
-    return (out) => {
-      out.reserve(part.digits)
-      const target = out.bytes
-      const from = out.length
-      for (let i = 0; i < part.digits; i++) target[from + i] = 0x30 + stream.below(10)
-      out.length = from + part.digits
-    }
-  }
-  return (out) => appendSuffix(out, original, part.suffix)
+  if ('integer' in part) return [2, part.integer[0], part.integer[1] - part.integer[0] + 1]
+  return 'digits' in part ? [3, part.digits] : [4, part.suffix]
+}
+
+/** Most bytes that a part makes. */
+function mostBytes(part: Part, dictionaries: Readonly<Record<string, Dictionary>>): number {
+  if ('literal' in part) return Buffer.byteLength(part.literal)
+  if ('integer' in part) return `${part.integer[1]}`.length
+  if ('digits' in part) return part.digits
+  if ('suffix' in part) return part.suffix
+  const { offsets } = dictionaries[part.pick]!
+  return offsets.reduce((most, offset, i) => Math.max(most, offset - (offsets[i - 1] ?? offset)), 0)
+}
+
+/** Addresses of programs: every job opens its masks anew. */
+const programs = new Map<string, number>()
+
+/** The address of what makes a value of `parts`. */
+function program(
+  parts: readonly Part[],
+  dictionaries: Readonly<Record<string, Dictionary>>,
+): number {
+  const lines = [...parts.map((part) => partWords(part, dictionaries)), END]
+  const known = programs.get(lines.join(' '))
+  if (known !== undefined) return known
+  const at = allocate(lines.length * 16)
+  lines.forEach((line, i) => words.set(line.map(Number), at / 4 + i * 4))
+  programs.set(lines.join(' '), at)
+  return at
 }
 
 /**
@@ -103,16 +96,23 @@ function openPart(
  */
 export const openCompose: MaskOpener = (prepared): Mask => {
   const { identity, parts } = prepared.params as unknown as ComposeParams
+  const { dictionaries } = prepared
   const original = new Original(prepared.key, identity)
-  const appends = parts.map((part) => openPart(part, original, prepared.dictionaries))
+  const most = parts.reduce((sum, part) => sum + mostBytes(part, dictionaries), 0)
+  if (most > WINDOW) throw new Failure('refused', 'a replacement value takes more than 64 kB')
+  const made = program(parts, dictionaries)
   return (bytes, start, end, out) => {
-    original.read(bytes, start, end)
-    const from = out.length
+    original.readTag(bytes, start, end)
+    out.reserve(most)
+    const inHeap = out.bytes === heap
+    const from = inHeap ? out.length : RESULT
+    let to = from
     for (let draw = 0; draw < DRAWS; draw++) {
-      out.length = from
-      for (let i = 0; i < appends.length; i++) appends[i]!(out)
-      if (!original.isSame(out.bytes, from, out.length)) break
+      to = compose(made, from, draw === 0 ? 1 : 0)
+      if (!original.isSame(heap, from, to)) break
     }
+    if (inHeap) out.length = to
+    else out.append(heap, from, to)
     return true
   }
 }

@@ -183,6 +183,13 @@ export class Original {
     this.draw()
   }
 
+  /** Takes in a value for its tag alone: the stream stays that of another one. */
+  readTag(bytes: Uint8Array, start: number, end: number): void {
+    const { identity } = this
+    identity.read(bytes, start, end)
+    this.hash.hash(identity.bytes, identity.start, identity.end)
+  }
+
   /** Tag and stream of an identity that was read by itself, by who does not need them for every value. */
   draw(): void {
     const { identity } = this
