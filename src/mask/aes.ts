@@ -1,7 +1,9 @@
+import { aes, AES_SBOX, AES_TABLE, BLOCK, heap, keep, words } from './kernel.ts'
+
 /** AES's S-box (FIPS 197, 5.1.1), from its definition: the inverse in GF(2^8), then an affine map. */
-const SBOX = new Uint8Array(256)
+const SBOX = new Uint8Array(heap.buffer, AES_SBOX, 256)
 /** What a byte of the state adds to a column: its S-box value times 2, 1, 1, 3. */
-const TABLE = new Int32Array(256)
+const TABLE = new Int32Array(heap.buffer, AES_TABLE, 256)
 
 for (let p = 1, q = 1, i = 0; i < 255; i++) {
   // p runs through all non-zero elements by powers of 3, q through their inverses.
@@ -20,6 +22,32 @@ for (let i = 0; i < 256; i++) {
   TABLE[i] = (double << 24) | (s << 16) | (s << 8) | (double ^ s)
 }
 
+/** Bytes of the longest schedule, that of AES-256. */
+export const LONGEST_SCHEDULE = 240
+
+/**
+ * The round keys of AES (FIPS 197, 5.2), as words.
+ *
+ * @param key 16, 24 or 32 secret bytes
+ */
+export function aesSchedule(key: Uint8Array): Int32Array {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
+  const count = key.length / 4
+  const schedule = new Int32Array(4 * (count + 7))
+  for (let i = 0; i < count; i++) schedule[i] = view.getInt32(i * 4)
+  for (let i = count, constant = 1; i < schedule.length; i++) {
+    let word = schedule[i - 1]!
+    if (i % count === 0) {
+      word = substitute((word << 8) | (word >>> 24)) ^ (constant << 24)
+      constant = ((constant << 1) ^ (constant & 0x80 ? 0x11b : 0)) & 0xff
+    } else if (count > 6 && i % count === 4) {
+      word = substitute(word)
+    }
+    schedule[i] = schedule[i - count]! ^ word
+  }
+  return schedule
+}
+
 /**
  * The AES block cipher (FIPS 197), one direction, on big-endian 32-bit words and without allocation. For
  * format-preserving encryption, which takes ten blocks a value: a library's call costs several times
@@ -31,75 +59,32 @@ export class Aes {
   w1 = 0
   w2 = 0
   w3 = 0
-  readonly #schedule: Int32Array
+  readonly #schedule: number
   readonly #last: number
 
   /** @param key 16, 24 or 32 secret bytes */
   constructor(key: Uint8Array) {
-    const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
-    const words = key.length / 4
-    this.#last = 4 * (words + 6)
-    const schedule = new Int32Array(this.#last + 4)
-    for (let i = 0; i < words; i++) schedule[i] = view.getInt32(i * 4)
-    for (let i = words, constant = 1; i < schedule.length; i++) {
-      let word = schedule[i - 1]!
-      if (i % words === 0) {
-        word = substitute((word << 8) | (word >>> 24)) ^ (constant << 24)
-        constant = ((constant << 1) ^ (constant & 0x80 ? 0x11b : 0)) & 0xff
-      } else if (words > 6 && i % words === 4) {
-        word = substitute(word)
-      }
-      schedule[i] = schedule[i - words]! ^ word
-    }
-    this.#schedule = schedule
+    const schedule = aesSchedule(key)
+    this.#schedule = keep(new Uint8Array(schedule.buffer))
+    this.#last = this.#schedule + schedule.byteLength - 16
   }
 
   /** Leaves the encrypted block in `w0` to `w3`. */
   encrypt(w0: number, w1: number, w2: number, w3: number): void {
-    const k = this.#schedule
-    const last = this.#last
-    let s0 = w0 ^ k[0]!
-    let s1 = w1 ^ k[1]!
-    let s2 = w2 ^ k[2]!
-    let s3 = w3 ^ k[3]!
-    for (let at = 4; at < last; at += 4) {
-      const t0 = column(s0, s1, s2, s3) ^ k[at]!
-      const t1 = column(s1, s2, s3, s0) ^ k[at + 1]!
-      const t2 = column(s2, s3, s0, s1) ^ k[at + 2]!
-      s3 = column(s3, s0, s1, s2) ^ k[at + 3]!
-      s0 = t0
-      s1 = t1
-      s2 = t2
-    }
-    this.w0 = lastColumn(s0, s1, s2, s3) ^ k[last]!
-    this.w1 = lastColumn(s1, s2, s3, s0) ^ k[last + 1]!
-    this.w2 = lastColumn(s2, s3, s0, s1) ^ k[last + 2]!
-    this.w3 = lastColumn(s3, s0, s1, s2) ^ k[last + 3]!
+    aes(this.#schedule, this.#last, w0, w1, w2, w3)
+    this.w0 = words[BLOCK]!
+    this.w1 = words[BLOCK + 1]!
+    this.w2 = words[BLOCK + 2]!
+    this.w3 = words[BLOCK + 3]!
   }
 }
 
-/** SubBytes, ShiftRows and MixColumns for one column. */
-function column(a: number, b: number, c: number, d: number): number {
-  const t1 = TABLE[(b >>> 16) & 0xff]!
-  const t2 = TABLE[(c >>> 8) & 0xff]!
-  const t3 = TABLE[d & 0xff]!
-  return (
-    TABLE[a >>> 24]! ^
-    ((t1 >>> 8) | (t1 << 24)) ^
-    ((t2 >>> 16) | (t2 << 16)) ^
-    ((t3 >>> 24) | (t3 << 8))
-  )
-}
-
-function lastColumn(a: number, b: number, c: number, d: number): number {
-  return (
-    (SBOX[a >>> 24]! << 24) |
-    (SBOX[(b >>> 16) & 0xff]! << 16) |
-    (SBOX[(c >>> 8) & 0xff]! << 8) |
-    SBOX[d & 0xff]!
-  )
-}
-
+/** SubBytes of a word. */
 function substitute(word: number): number {
-  return lastColumn(word, word, word, word)
+  return (
+    (SBOX[word >>> 24]! << 24) |
+    (SBOX[(word >>> 16) & 0xff]! << 16) |
+    (SBOX[(word >>> 8) & 0xff]! << 8) |
+    SBOX[word & 0xff]!
+  )
 }

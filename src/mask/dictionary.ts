@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts'
-import { allocate, heap } from './kernel.ts'
+import { heap, keep } from './kernel.ts'
 import type { Dictionary, Output } from './mask.ts'
 
 // Letters without a canonical decomposition that still have a plain look-alike.
@@ -78,32 +78,18 @@ export function buildDictionary(entries: readonly string[]): Dictionary {
   return dictionary
 }
 
-/** Those in the kernel's memory, by their size. */
-const kept = new Map<number, Dictionary[]>()
-
 /**
- * `dictionary` in the kernel's memory, its offsets too; equal ones, of which every job brings its own, share a place.
+ * `dictionary` in the kernel's memory, its offsets too.
  *
  * @throws Failure `refused` where the memory is full
  */
 export function keepDictionary(dictionary: Dictionary): Dictionary {
   const { bytes, offsets } = dictionary
   if (bytes === heap) return dictionary
-  const sameSize = kept.get(bytes.length) ?? []
-  const known = sameSize.find(
-    ({ offsets: moved }) =>
-      moved.length === offsets.length &&
-      heap.subarray(moved[0], moved[0]! + bytes.length).equals(bytes) &&
-      offsets.every((offset, i) => moved[i] === moved[0]! + offset),
-  )
-  if (known) return known
-  const at = allocate(bytes.length)
-  heap.set(bytes, at)
-  const moved = new Uint32Array(heap.buffer, allocate(offsets.byteLength), offsets.length)
-  for (let i = 0; i < offsets.length; i++) moved[i] = at + offsets[i]!
-  const made = { bytes: heap, offsets: moved }
-  kept.set(bytes.length, [...sameSize, made])
-  return made
+  const at = keep(bytes)
+  const moved = offsets.map((offset) => at + offset)
+  const offsetsAt = keep(new Uint8Array(moved.buffer))
+  return { bytes: heap, offsets: new Uint32Array(heap.buffer, offsetsAt, offsets.length) }
 }
 
 /** Appends entry `index` of `dictionary` to `out`. */

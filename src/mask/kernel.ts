@@ -29,22 +29,27 @@ interface KernelExports {
     resumed: number,
     more: number,
   ) => void
+  aes: (schedule: number, last: number, w0: number, w1: number, w2: number, w3: number) => void
+  ff1: (parameters: number, high: number, low: number) => void
   compose: (program: number, to: number, fresh: number) => number
   scramble: (start: number, end: number, to: number, unicode: number, resumed: number) => number
 }
 
-const { memory, copy, canonical, hash, compose, scramble } = new WebAssembly.Instance(
+const { memory, aes, canonical, compose, copy, ff1, hash, scramble } = new WebAssembly.Instance(
   new WebAssembly.Module(Buffer.from(KERNEL_MODULE, 'base64')),
   { kernel: { classify: classOf } },
 ).exports as KernelExports
 
-export { canonical, compose, copy, hash, scramble }
+export { aes, canonical, compose, copy, ff1, hash, scramble }
 
 /** All of the kernel's memory: addresses are offsets into it. Of its 64 MiB only what is used takes room. */
 export const heap = Buffer.from(memory.buffer)
 
 /** The same in words. */
 export const words = new Int32Array(memory.buffer)
+
+/** The same in doubles. */
+export const doubles = new Float64Array(memory.buffer)
 
 /** Bytes that may be read and written beyond what was asked for. */
 export const SLACK = 16
@@ -63,6 +68,11 @@ export const TAG = 0x2000 / 4
 export const STREAM = 0x2010 / 4
 export const DID = 0x2020 / 4
 
+/** Index into {@link doubles}. */
+export const HALVES = 0x2050 / 8
+export const BLOCK = 0x2060 / 4
+export const AES_TABLE = 0x2400
+export const AES_SBOX = 0x2800
 const SUFFIX_CHARACTERS = 0x2030
 
 /** Characters of suffixes: lower case only, so that they stay distinct under any collation; without l, o, 0, 1. */
@@ -109,6 +119,24 @@ export function allocate(count: number): number {
     throw new Failure('refused', 'the lists of all masks together take more than 60 MB')
   }
   allocated = next
+  return at
+}
+
+/** Addresses of what is kept, by size. */
+const kept = new Map<number, number[]>()
+
+/**
+ * The address of bytes that are these, for ever: of equal ones, of which every job brings its own, the same.
+ *
+ * @throws Failure `refused` where the memory is full
+ */
+export function keep(bytes: Uint8Array): number {
+  const sameSize = kept.get(bytes.length) ?? []
+  const known = sameSize.find((at) => heap.subarray(at, at + bytes.length).equals(bytes))
+  if (known !== undefined) return known
+  const at = allocate(bytes.length)
+  heap.set(bytes, at)
+  kept.set(bytes.length, [...sameSize, at])
   return at
 }
 

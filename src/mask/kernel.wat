@@ -18,8 +18,12 @@
   ;;   0x2010  the stream's state
   ;;   0x2020  what scrambling did: bit 0, characters were drawn; bit 1, the bytes differ
   ;;   0x2030  the 32 characters of suffixes
+  ;;   0x2050  the halves of a string that was permuted, as doubles
+  ;;   0x2060  the block that AES encrypted
   ;;   0x2080  random bytes in wait
   ;;   0x2100  the stream's state after each of the last eight words
+  ;;   0x2400  AES: what a byte adds to a column, 256 words
+  ;;   0x2800  AES: the S-box
 
   ;; random bytes in wait: from, to
   (global $head (mut i32) (i32.const 0))
@@ -314,6 +318,136 @@
           (i64.extend_i32_u (i32.mul (i32.rotl (i32.mul (local.get $s1) (i32.const 5)) (i32.const 7)) (i32.const 9)))
           (i64.extend_i32_u (local.get $count)))
         (i64.const 32))))
+
+  ;; Encrypts a block, four big-endian words, with the schedule at $at that ends with the one at $last: see aes.ts.
+  (func $aes (export "aes") (param $at i32) (param $last i32)
+    (param $s0 i32) (param $s1 i32) (param $s2 i32) (param $s3 i32)
+    (local $t0 i32) (local $t1 i32) (local $t2 i32) (local $t3 i32)
+    (local.set $s0 (i32.xor (local.get $s0) (i32.load (local.get $at))))
+    (local.set $s1 (i32.xor (local.get $s1) (i32.load offset=4 (local.get $at))))
+    (local.set $s2 (i32.xor (local.get $s2) (i32.load offset=8 (local.get $at))))
+    (local.set $s3 (i32.xor (local.get $s3) (i32.load offset=12 (local.get $at))))
+    (local.set $at (i32.add (local.get $at) (i32.const 16)))
+    (loop $round
+      (local.set $t0
+          (i32.xor (i32.load offset=0 (local.get $at))
+            (i32.xor
+              (i32.xor
+                (i32.load offset=0x2400 (i32.shl (i32.shr_u (local.get $s0) (i32.const 24)) (i32.const 2)))
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s1) (i32.const 16)) (i32.const 255)) (i32.const 2))) (i32.const 8)))
+              (i32.xor
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s2) (i32.const 8)) (i32.const 255)) (i32.const 2))) (i32.const 16))
+                (i32.rotl (i32.load offset=0x2400 (i32.shl (i32.and (local.get $s3) (i32.const 255)) (i32.const 2))) (i32.const 8))))))
+      (local.set $t1
+          (i32.xor (i32.load offset=4 (local.get $at))
+            (i32.xor
+              (i32.xor
+                (i32.load offset=0x2400 (i32.shl (i32.shr_u (local.get $s1) (i32.const 24)) (i32.const 2)))
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s2) (i32.const 16)) (i32.const 255)) (i32.const 2))) (i32.const 8)))
+              (i32.xor
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s3) (i32.const 8)) (i32.const 255)) (i32.const 2))) (i32.const 16))
+                (i32.rotl (i32.load offset=0x2400 (i32.shl (i32.and (local.get $s0) (i32.const 255)) (i32.const 2))) (i32.const 8))))))
+      (local.set $t2
+          (i32.xor (i32.load offset=8 (local.get $at))
+            (i32.xor
+              (i32.xor
+                (i32.load offset=0x2400 (i32.shl (i32.shr_u (local.get $s2) (i32.const 24)) (i32.const 2)))
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s3) (i32.const 16)) (i32.const 255)) (i32.const 2))) (i32.const 8)))
+              (i32.xor
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s0) (i32.const 8)) (i32.const 255)) (i32.const 2))) (i32.const 16))
+                (i32.rotl (i32.load offset=0x2400 (i32.shl (i32.and (local.get $s1) (i32.const 255)) (i32.const 2))) (i32.const 8))))))
+      (local.set $t3
+          (i32.xor (i32.load offset=12 (local.get $at))
+            (i32.xor
+              (i32.xor
+                (i32.load offset=0x2400 (i32.shl (i32.shr_u (local.get $s3) (i32.const 24)) (i32.const 2)))
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s0) (i32.const 16)) (i32.const 255)) (i32.const 2))) (i32.const 8)))
+              (i32.xor
+                (i32.rotr (i32.load offset=0x2400 (i32.shl (i32.and (i32.shr_u (local.get $s1) (i32.const 8)) (i32.const 255)) (i32.const 2))) (i32.const 16))
+                (i32.rotl (i32.load offset=0x2400 (i32.shl (i32.and (local.get $s2) (i32.const 255)) (i32.const 2))) (i32.const 8))))))
+      (local.set $s0 (local.get $t0))
+      (local.set $s1 (local.get $t1))
+      (local.set $s2 (local.get $t2))
+      (local.set $s3 (local.get $t3))
+      (br_if $round (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 16))) (local.get $last))))
+    (i32.store offset=0x2060 (i32.const 0)
+      (i32.xor (i32.load offset=0 (local.get $at))
+        (i32.or
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.shr_u (local.get $s0) (i32.const 24))) (i32.const 24)) (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s1) (i32.const 16)) (i32.const 255))) (i32.const 16)))
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s2) (i32.const 8)) (i32.const 255))) (i32.const 8)) (i32.load8_u offset=0x2800 (i32.and (local.get $s3) (i32.const 255)))))))
+    (i32.store offset=0x2064 (i32.const 0)
+      (i32.xor (i32.load offset=4 (local.get $at))
+        (i32.or
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.shr_u (local.get $s1) (i32.const 24))) (i32.const 24)) (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s2) (i32.const 16)) (i32.const 255))) (i32.const 16)))
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s3) (i32.const 8)) (i32.const 255))) (i32.const 8)) (i32.load8_u offset=0x2800 (i32.and (local.get $s0) (i32.const 255)))))))
+    (i32.store offset=0x2068 (i32.const 0)
+      (i32.xor (i32.load offset=8 (local.get $at))
+        (i32.or
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.shr_u (local.get $s2) (i32.const 24))) (i32.const 24)) (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s3) (i32.const 16)) (i32.const 255))) (i32.const 16)))
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s0) (i32.const 8)) (i32.const 255))) (i32.const 8)) (i32.load8_u offset=0x2800 (i32.and (local.get $s1) (i32.const 255)))))))
+    (i32.store offset=0x206c (i32.const 0)
+      (i32.xor (i32.load offset=12 (local.get $at))
+        (i32.or
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.shr_u (local.get $s3) (i32.const 24))) (i32.const 24)) (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s0) (i32.const 16)) (i32.const 255))) (i32.const 16)))
+          (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s1) (i32.const 8)) (i32.const 255))) (i32.const 8)) (i32.load8_u offset=0x2800 (i32.and (local.get $s2) (i32.const 255))))))))
+
+  ;; FF1 of two halves below 2^37, see ff1.ts; they are left at 0x2050. At $with:
+  ;;   0   the schedule of AES, and where it ends: 240 and 4 bytes
+  ;;   244 the four words that each round starts from
+  ;;   260 by how many bits the round's number is shifted; whether it goes to the third word
+  ;;   268 whether a round takes more than 64 bits of the block
+  ;;   272 the ranges of the first and the second half
+  (func (export "ff1") (param $with i32) (param $first f64) (param $second f64)
+    (local $high i64) (local $low i64) (local $sum i64) (local $range i64) (local $mark i32) (local $in_third i32)
+    (local $round i32)
+    (local.set $high (i64.trunc_f64_u (local.get $first)))
+    (local.set $low (i64.trunc_f64_u (local.get $second)))
+    (local.set $in_third (i32.load offset=264 (local.get $with)))
+    (loop $next
+      (local.set $mark (i32.shl (local.get $round) (i32.load offset=260 (local.get $with))))
+      (local.set $range
+        (i64.load offset=272 (i32.add (local.get $with) (i32.shl (i32.and (local.get $round) (i32.const 1)) (i32.const 3)))))
+      (call $aes (local.get $with)
+        (i32.add (local.get $with) (i32.load offset=240 (local.get $with)))
+        (i32.load offset=244 (local.get $with))
+        (i32.load offset=248 (local.get $with))
+        (i32.xor (i32.load offset=252 (local.get $with))
+          (i32.xor (i32.wrap_i64 (i64.shr_u (local.get $low) (i64.const 32)))
+            (select (local.get $mark) (i32.const 0) (local.get $in_third))))
+        (i32.xor (i32.load offset=256 (local.get $with))
+          (i32.xor (i32.wrap_i64 (local.get $low))
+            (select (i32.const 0) (local.get $mark) (local.get $in_third)))))
+      (local.set $sum (i64.rem_u (i64.load32_u offset=0x2060 (i32.const 0)) (local.get $range)))
+      (local.set $sum (call $shift (local.get $sum) (i32.load offset=0x2064 (i32.const 0)) (local.get $range)))
+      (if (i32.load offset=268 (local.get $with))
+        (then
+          (local.set $sum (call $shift (local.get $sum) (i32.load offset=0x2068 (i32.const 0)) (local.get $range)))))
+      (local.set $sum (i64.rem_u (i64.add (local.get $sum) (local.get $high)) (local.get $range)))
+      (local.set $high (local.get $low))
+      (local.set $low (local.get $sum))
+      (br_if $next (i32.lt_u (local.tee $round (i32.add (local.get $round) (i32.const 1))) (i32.const 10))))
+    (f64.store offset=0x2050 (i32.const 0) (f64.convert_i64_u (local.get $high)))
+    (f64.store offset=0x2058 (i32.const 0) (f64.convert_i64_u (local.get $low))))
+
+  ;; The remainder of a number below 2^37 that is followed by 32 more bits.
+  (func $shift (param $sum i64) (param $word i32) (param $range i64) (result i64)
+    (if (result i64) (i64.le_u (local.get $range) (i64.const 0x100000000))
+      (then
+        (i64.rem_u
+          (i64.or (i64.shl (local.get $sum) (i64.const 32)) (i64.extend_i32_u (local.get $word)))
+          (local.get $range)))
+      (else
+        (i64.rem_u
+          (i64.or
+            (i64.shl
+              (i64.rem_u
+                (i64.or
+                  (i64.shl (local.get $sum) (i64.const 16))
+                  (i64.extend_i32_u (i32.shr_u (local.get $word) (i32.const 16))))
+                (local.get $range))
+              (i64.const 16))
+            (i64.extend_i32_u (i32.and (local.get $word) (i32.const 0xffff))))
+          (local.get $range)))))
 
   ;; Four more words of the stream, xoshiro128**, see keyed.ts; at most 16 bytes are in wait before.
   (func $fill

@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts'
 import { keepDictionary } from '../dictionary.ts'
-import { allocate, compose, heap, RESULT, WINDOW, words } from '../kernel.ts'
+import { compose, heap, keep, RESULT, WINDOW } from '../kernel.ts'
 import type { Dictionary, Mask, MaskOpener, Output } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 
@@ -73,21 +73,15 @@ function mostBytes(part: Part, dictionaries: Readonly<Record<string, Dictionary>
   return offsets.reduce((most, offset, i) => Math.max(most, offset - (offsets[i - 1] ?? offset)), 0)
 }
 
-/** Addresses of programs: every job opens its masks anew. */
-const programs = new Map<string, number>()
-
 /** The address of what makes a value of `parts`. */
 function program(
   parts: readonly Part[],
   dictionaries: Readonly<Record<string, Dictionary>>,
 ): number {
   const lines = [...parts.map((part) => partWords(part, dictionaries)), END]
-  const known = programs.get(lines.join(' '))
-  if (known !== undefined) return known
-  const at = allocate(lines.length * 16)
-  lines.forEach((line, i) => words.set(line.map(Number), at / 4 + i * 4))
-  programs.set(lines.join(' '), at)
-  return at
+  const made = new Int32Array(lines.length * 4)
+  lines.forEach((line, i) => made.set(line, i * 4))
+  return keep(new Uint8Array(made.buffer))
 }
 
 /**

@@ -1,4 +1,5 @@
-import { Aes } from '../aes.ts'
+import { Aes, aesSchedule, LONGEST_SCHEDULE } from '../aes.ts'
+import { doubles, ff1, HALVES, keep } from '../kernel.ts'
 
 /**
  * FF1 of NIST SP 800-38G with an empty tweak: a keyed permutation of the strings of `length` numerals in
@@ -10,12 +11,16 @@ import { Aes } from '../aes.ts'
 
 const ROUNDS = 10
 const BLOCK = 16
-const TWO_16 = 2 ** 16
-const TWO_32 = 2 ** 32
 const PREFIX = [1, 2, 1] as const
 
-/** Largest half that the arithmetic in doubles takes: a half times 2^16 stays below 2^53. */
+/** Largest half that the kernel takes: it is shifted by 16 bits, and comes and goes as a double. */
 const LARGEST_HALF = 2n ** 37n
+
+// What the kernel goes by, as kernel.wat has it.
+const START = LONGEST_SCHEDULE + 4
+const ROUND_SHIFT = START + 16
+const RANGES = ROUND_SHIFT + 12
+const PARAMETERS = RANGES + 16
 
 /** AES of the block that depends on radix and length alone; the state that each round starts from. */
 function firstBlock(aes: Aes, radix: number, length: number): Uint8Array {
@@ -46,52 +51,13 @@ function halfBytes(radix: number, count: number): number {
   return Math.ceil((BigInt(radix) ** BigInt(count) - 1n).toString(2).length / 8)
 }
 
-/** Remainders by one divisor, through its inverse: `%` on doubles takes several times as long, a division twice. */
-class Divisor {
-  readonly #divisor: number
-  readonly #inverse: number
-  /** Below 2^21 a remainder and 32 more bits stay exact in one step. */
-  readonly #isShort: boolean
-
-  constructor(divisor: number) {
-    this.#divisor = divisor
-    this.#inverse = 1 / divisor
-    this.#isShort = divisor <= 2 ** 21
-  }
-
-  /** The remainder of a whole number below 2^53. */
-  remainder(value: number): number {
-    const divisor = this.#divisor
-    // The quotient may be off by one.
-    const rest = value - Math.floor(value * this.#inverse) * divisor
-    return rest < 0 ? rest + divisor : rest >= divisor ? rest - divisor : rest
-  }
-
-  /** Goes on with the remainder of a number whose next 32 bits are in `word`. */
-  shiftIn(sum: number, word: number): number {
-    if (this.#isShort) return this.remainder(sum * TWO_32 + (word >>> 0))
-    const upper = this.remainder(sum * TWO_16 + (word >>> 16))
-    return this.remainder(upper * TWO_16 + (word & 0xffff))
-  }
-
-  /** The remainder of the sum of two remainders. */
-  add(a: number, b: number): number {
-    const sum = a + b
-    return sum >= this.#divisor ? sum - this.#divisor : sum
-  }
-}
-
 /** FF1 for lengths whose halves stay below 2^37: 22 decimal digits, 74 bits. */
 export class Ff1 {
   /** The halves after {@link encrypt}. */
   high = 0
   low = 0
-  readonly #aes: Aes
-  /** The state that each round starts from. */
-  readonly #start: Int32Array
-  readonly #halfBytes: number
-  readonly #high: Divisor
-  readonly #low: Divisor
+  /** What the kernel goes by. */
+  readonly #parameters: number
 
   /**
    * @param key 16, 24 or 32 secret bytes
@@ -100,12 +66,20 @@ export class Ff1 {
    */
   constructor(key: Uint8Array, radix: number, length: number) {
     const highCount = Math.floor(length / 2)
-    this.#aes = new Aes(key)
-    const start = new DataView(firstBlock(this.#aes, radix, length).buffer)
-    this.#start = Int32Array.from([0, 4, 8, 12], (at) => start.getInt32(at))
-    this.#halfBytes = halfBytes(radix, length - highCount)
-    this.#high = new Divisor(radix ** highCount)
-    this.#low = new Divisor(radix ** (length - highCount))
+    const lowBytes = halfBytes(radix, length - highCount)
+    const schedule = aesSchedule(key)
+    const parameters = Buffer.alloc(PARAMETERS)
+    parameters.set(new Uint8Array(schedule.buffer))
+    parameters.writeInt32LE(schedule.byteLength - BLOCK, LONGEST_SCHEDULE)
+    const start = Buffer.from(firstBlock(new Aes(key), radix, length))
+    for (let i = 0; i < 4; i++) parameters.writeInt32LE(start.readInt32BE(i * 4), START + i * 4)
+    // The round's number stands in the byte before the half, which ends the block.
+    parameters.writeInt32LE((lowBytes & 3) * 8, ROUND_SHIFT)
+    parameters.writeInt32LE(lowBytes >= 4 ? 1 : 0, ROUND_SHIFT + 4)
+    parameters.writeInt32LE(lowBytes > 4 ? 1 : 0, ROUND_SHIFT + 8)
+    parameters.writeBigUInt64LE(BigInt(radix) ** BigInt(highCount), RANGES)
+    parameters.writeBigUInt64LE(BigInt(radix) ** BigInt(length - highCount), RANGES + 8)
+    this.#parameters = keep(parameters)
   }
 
   /** Whether the arithmetic here is exact for strings of this kind. */
@@ -115,25 +89,9 @@ export class Ff1 {
 
   /** Leaves the permuted halves in `high` and `low`. */
   encrypt(high: number, low: number): void {
-    const aes = this.#aes
-    const start = this.#start
-    // The round's number stands in the byte before the half, which ends the block.
-    const roundShift = (this.#halfBytes & 3) * 8
-    const roundInWord2 = this.#halfBytes >= 4
-    for (let round = 0; round < ROUNDS; round++) {
-      const range = round & 1 ? this.#low : this.#high
-      const mark = round << roundShift
-      const word2 = start[2]! ^ Math.floor(low / TWO_32) ^ (roundInWord2 ? mark : 0)
-      const word3 = start[3]! ^ low ^ (roundInWord2 ? 0 : mark)
-      aes.encrypt(start[0]!, start[1]!, word2, word3)
-      let sum = range.shiftIn(range.remainder(aes.w0 >>> 0), aes.w1)
-      if (this.#halfBytes > 4) sum = range.shiftIn(sum, aes.w2)
-      const mixed = range.add(high, sum)
-      high = low
-      low = mixed
-    }
-    this.high = high
-    this.low = low
+    ff1(this.#parameters, high, low)
+    this.high = doubles[HALVES]!
+    this.low = doubles[HALVES + 1]!
   }
 }
 
