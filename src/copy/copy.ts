@@ -93,16 +93,13 @@ async function copy(options: CopyOptions, target: CopyTarget, run: Run): Promise
     preflight(options, target, run, { reading: true }),
   )
   const { source, snapshot, catalog, plans } = prepared
-  const structure = await run.phase('structure', async () => {
+  const { structure, pool } = await run.phase('structure', async () => {
     await target.create(snapshot.facts)
     target.warnOfLocale(snapshot.facts)
-    const read = await (reading as Promise<Structure>)
-    tellOfStructure(read, run)
+    const read = await (reading as Promise<Reading>)
+    tellOfStructure(read.structure, run)
     return read
   })
-  // Not before the process that read the structure has given its memory back.
-  const pool: CopyPool = new WorkerPool(WORKER, jobs)
-  run.onEnd(() => pool.close())
   const sessions = new TargetSessions(target.building.endpoint, structure.plan)
   run.onEnd(() => sessions.close())
   await run.during(sessions.use((client) => createStructure(client, structure.plan, run.warn)))
@@ -126,12 +123,12 @@ async function preflight(
   target: CopyTarget,
   run: Run,
   wanted: { reading: boolean },
-): Promise<{ prepared: Prepared; reading: Promise<Structure> | undefined }> {
+): Promise<{ prepared: Prepared; reading: Promise<Reading> | undefined }> {
   target.refuse()
   const opened = await run.during(open(options.source, options.jobs, run))
   const { facts } = opened.snapshot
   const dumper = await chooseDumper(facts.major, options.pgDump)
-  const reading = wanted.reading ? startReading(opened, dumper, run) : undefined
+  const reading = wanted.reading ? startReading(opened, dumper, options.jobs, run) : undefined
   const prepared = await run.during(prepareSource(opened, options, run.emit))
   const { plans, catalog } = prepared
   const { major, version } = await target.preflight(facts, catalog.extensions)
@@ -161,13 +158,31 @@ async function open(url: string, workers: number, run: Run): Promise<Opened> {
   return opened
 }
 
-function startReading({ source, snapshot }: Opened, dumper: Dumper, run: Run): Promise<Structure> {
+/** What a copy needs besides its plan, and has by the time that one is made. */
+interface Reading {
+  structure: Structure
+  pool: CopyPool
+}
+
+/** The workers begin to load when the process that reads the structure has given its memory back. */
+function startReading(
+  { source, snapshot }: Opened,
+  dumper: Dumper,
+  jobs: number,
+  run: Run,
+): Promise<Reading> {
   // The process that reads ends when the run does, in whatever way.
   const ended = new AbortController()
   run.onEnd(async () => ended.abort())
   const sqlAscii = snapshot.facts.encoding === 'SQL_ASCII'
   const request = { endpoint: source, dumper, snapshot: snapshot.id, sqlAscii }
-  const reading = readStructure(request, ended.signal)
+  const reading = run.during(
+    readStructure(request, ended.signal).then((structure): Reading => {
+      const pool: CopyPool = new WorkerPool(WORKER, jobs)
+      run.onEnd(() => pool.close())
+      return { structure, pool }
+    }),
+  )
   reading.catch(() => {})
   return reading
 }

@@ -1,3 +1,4 @@
+import { bringRows, heap, WINDOW } from '../mask/kernel.ts'
 import { Output } from '../mask/mask.ts'
 import type { FrameWriter } from './frames.ts'
 import { malformed, MaskedRows, type RowLayout } from './masked-rows.ts'
@@ -48,11 +49,23 @@ export class TextRows extends MaskedRows {
   lines(text: Buffer, start: number, end: number): void {
     let position = start
     while (position < end) {
-      const next = text.indexOf(NEWLINE, position) + 1
-      this.whole(text, position, next)
-      this.writer.rowDone()
-      position = next
+      const most = Math.min(end, position + WINDOW)
+      const stop = text.lastIndexOf(NEWLINE, most - 1) + 1
+      const at = stop > position ? bringRows(text, position, stop) : undefined
+      if (at === undefined) position = this.#line(text, position)
+      else {
+        for (let line = at; line < at + stop - position;) line = this.#line(heap, line)
+        position = stop
+      }
     }
+  }
+
+  /** Writes the row that begins at `position`, masked; returns where it ends. */
+  #line(text: Buffer, position: number): number {
+    const next = text.indexOf(NEWLINE, position) + 1
+    this.whole(text, position, next)
+    this.writer.rowDone()
+    return next
   }
 
   protected whole(bytes: Buffer, start: number, end: number): void {

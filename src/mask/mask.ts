@@ -39,7 +39,8 @@ export class Output {
   reserve(count: number): void {
     const needed = this.length + count
     if (needed <= this.#limit) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#limit * 2))
+    const doubled = this.start + 2 * (this.#limit - this.start)
+    const grown = Buffer.allocUnsafeSlow(Math.max(needed, doubled))
     this.bytes.copy(grown, this.start, this.start, this.length)
     this.bytes = grown
     this.#limit = grown.length

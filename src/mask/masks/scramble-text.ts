@@ -58,7 +58,7 @@ export function scrambleText(
 const HEAD = 48
 const TAIL = 16
 /** Where both are put together. */
-const ENDS = allocate(HEAD + TAIL)!
+const ENDS = allocate(HEAD + TAIL)
 
 /**
  * Reads an original that is to be scrambled. Of a long text only both ends count: equal texts stay equal, and what is
