@@ -22,15 +22,12 @@ for (let i = 0; i < 256; i++) {
   TABLE[i] = (double << 24) | (s << 16) | (s << 8) | (double ^ s)
 }
 
-/** Bytes of the longest schedule, that of AES-256. */
-export const LONGEST_SCHEDULE = 240
-
 /**
  * The round keys of AES (FIPS 197, 5.2), as words.
  *
  * @param key 16, 24 or 32 secret bytes
  */
-export function aesSchedule(key: Uint8Array): Int32Array {
+function expandKey(key: Uint8Array): Int32Array {
   const view = new DataView(key.buffer, key.byteOffset, key.byteLength)
   const count = key.length / 4
   const schedule = new Int32Array(4 * (count + 7))
@@ -59,19 +56,20 @@ export class Aes {
   w1 = 0
   w2 = 0
   w3 = 0
-  readonly #schedule: number
-  readonly #last: number
+  /** Addresses of the first and the last round key. */
+  readonly first: number
+  readonly last: number
 
   /** @param key 16, 24 or 32 secret bytes */
   constructor(key: Uint8Array) {
-    const schedule = aesSchedule(key)
-    this.#schedule = keep(new Uint8Array(schedule.buffer))
-    this.#last = this.#schedule + schedule.byteLength - 16
+    const schedule = expandKey(key)
+    this.first = keep(new Uint8Array(schedule.buffer))
+    this.last = this.first + schedule.byteLength - 16
   }
 
   /** Leaves the encrypted block in `w0` to `w3`. */
   encrypt(w0: number, w1: number, w2: number, w3: number): void {
-    aes(this.#schedule, this.#last, w0, w1, w2, w3)
+    aes(this.first, this.last, w0, w1, w2, w3)
     this.w0 = words[BLOCK]!
     this.w1 = words[BLOCK + 1]!
     this.w2 = words[BLOCK + 2]!

@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts'
-import { CAPITAL, classOf, KEPT } from './characters.ts'
+import { CAPITAL, classOf, DIGIT, KEPT } from './characters.ts'
 import { KERNEL_MODULE } from './kernel-module.ts'
 
 /**
@@ -98,7 +98,7 @@ for (let codePoint = 0x80; codePoint < 0x800; codePoint++) {
   const bit = 1n << BigInt(codePoint & 0x3f)
   const kind = classOf(codePoint)
   // Digits of other scripts are seldom, and are drawn as digits.
-  if (kind === KEPT || /\p{Nd}/u.test(String.fromCodePoint(codePoint))) continue
+  if (kind === KEPT || kind === DIGIT) continue
   letters[codePoint >> 6]! |= bit
   if (kind === CAPITAL) capitals[codePoint >> 6]! |= bit
 }

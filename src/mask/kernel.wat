@@ -392,34 +392,35 @@
           (i32.or (i32.shl (i32.load8_u offset=0x2800 (i32.and (i32.shr_u (local.get $s1) (i32.const 8)) (i32.const 255))) (i32.const 8)) (i32.load8_u offset=0x2800 (i32.and (local.get $s2) (i32.const 255))))))))
 
   ;; FF1 of two halves below 2^37, see ff1.ts; they are left at 0x2050. At $with:
-  ;;   0   the schedule of AES, and where it ends: 240 and 4 bytes
-  ;;   244 the four words that each round starts from
-  ;;   260 by how many bits the round's number is shifted; whether it goes to the third word
-  ;;   268 whether a round takes more than 64 bits of the block
-  ;;   272 the ranges of the first and the second half
+  ;;   0   where the first and the last round key of AES are
+  ;;   8   the four words that each round starts from
+  ;;   24  by how many bits the round's number is shifted; whether it goes to the third word
+  ;;   32  whether a round takes more than 64 bits of the block
+  ;;   40  the ranges of the first and the second half
   (func (export "ff1") (param $with i32) (param $first f64) (param $second f64)
     (local $high i64) (local $low i64) (local $sum i64) (local $range i64) (local $mark i32) (local $in_third i32)
     (local $round i32)
     (local.set $high (i64.trunc_f64_u (local.get $first)))
     (local.set $low (i64.trunc_f64_u (local.get $second)))
-    (local.set $in_third (i32.load offset=264 (local.get $with)))
+    (local.set $in_third (i32.load offset=28 (local.get $with)))
     (loop $next
-      (local.set $mark (i32.shl (local.get $round) (i32.load offset=260 (local.get $with))))
+      (local.set $mark (i32.shl (local.get $round) (i32.load offset=24 (local.get $with))))
       (local.set $range
-        (i64.load offset=272 (i32.add (local.get $with) (i32.shl (i32.and (local.get $round) (i32.const 1)) (i32.const 3)))))
-      (call $aes (local.get $with)
-        (i32.add (local.get $with) (i32.load offset=240 (local.get $with)))
-        (i32.load offset=244 (local.get $with))
-        (i32.load offset=248 (local.get $with))
-        (i32.xor (i32.load offset=252 (local.get $with))
+        (i64.load offset=40 (i32.add (local.get $with) (i32.shl (i32.and (local.get $round) (i32.const 1)) (i32.const 3)))))
+      (call $aes
+        (i32.load (local.get $with))
+        (i32.load offset=4 (local.get $with))
+        (i32.load offset=8 (local.get $with))
+        (i32.load offset=12 (local.get $with))
+        (i32.xor (i32.load offset=16 (local.get $with))
           (i32.xor (i32.wrap_i64 (i64.shr_u (local.get $low) (i64.const 32)))
             (select (local.get $mark) (i32.const 0) (local.get $in_third))))
-        (i32.xor (i32.load offset=256 (local.get $with))
+        (i32.xor (i32.load offset=20 (local.get $with))
           (i32.xor (i32.wrap_i64 (local.get $low))
             (select (i32.const 0) (local.get $mark) (local.get $in_third)))))
       (local.set $sum (i64.rem_u (i64.load32_u offset=0x2060 (i32.const 0)) (local.get $range)))
       (local.set $sum (call $shift (local.get $sum) (i32.load offset=0x2064 (i32.const 0)) (local.get $range)))
-      (if (i32.load offset=268 (local.get $with))
+      (if (i32.load offset=32 (local.get $with))
         (then
           (local.set $sum (call $shift (local.get $sum) (i32.load offset=0x2068 (i32.const 0)) (local.get $range)))))
       (local.set $sum (i64.rem_u (i64.add (local.get $sum) (local.get $high)) (local.get $range)))

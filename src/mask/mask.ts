@@ -1,6 +1,6 @@
 import type { ZodType } from 'zod'
 import type { TypeClass } from '../postgres/catalog.ts'
-import { copy, heap, LOOP } from './kernel.ts'
+import { copy, heap, LOOP, RESULT } from './kernel.ts'
 
 export type { TypeClass } from '../postgres/catalog.ts'
 
@@ -44,6 +44,18 @@ export class Output {
     this.bytes.copy(grown, this.start, this.start, this.length)
     this.bytes = grown
     this.#limit = grown.length
+  }
+
+  /** The address where the kernel can write `count` bytes, which {@link wrote} then appends. */
+  room(count: number): number {
+    this.reserve(count)
+    return this.bytes === heap ? this.length : RESULT
+  }
+
+  /** Appends what the kernel wrote from {@link room} up to `end`. */
+  wrote(end: number): void {
+    if (this.bytes === heap) this.length = end
+    else this.append(heap, RESULT, end)
   }
 
   /** Appends `source[start, end)`: by a loop where the run is so short that a call costs more than the bytes. */

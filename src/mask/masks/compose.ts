@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts'
 import { keepDictionary } from '../dictionary.ts'
-import { compose, heap, keep, RESULT, WINDOW } from '../kernel.ts'
+import { compose, heap, keep, WINDOW } from '../kernel.ts'
 import type { Dictionary, Mask, MaskOpener, Output } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 
@@ -97,16 +97,13 @@ export const openCompose: MaskOpener = (prepared): Mask => {
   const made = program(parts, dictionaries)
   return (bytes, start, end, out) => {
     original.readTag(bytes, start, end)
-    out.reserve(most)
-    const inHeap = out.bytes === heap
-    const from = inHeap ? out.length : RESULT
+    const from = out.room(most)
     let to = from
     for (let draw = 0; draw < DRAWS; draw++) {
       to = compose(made, from, draw === 0 ? 1 : 0)
       if (!original.isSame(heap, from, to)) break
     }
-    if (inHeap) out.length = to
-    else out.append(heap, from, to)
+    out.wrote(to)
     return true
   }
 }

@@ -1,4 +1,4 @@
-import { Aes, aesSchedule, LONGEST_SCHEDULE } from '../aes.ts'
+import { Aes } from '../aes.ts'
 import { doubles, ff1, HALVES, keep } from '../kernel.ts'
 
 /**
@@ -15,12 +15,6 @@ const PREFIX = [1, 2, 1] as const
 
 /** Largest half that the kernel takes: it is shifted by 16 bits, and comes and goes as a double. */
 const LARGEST_HALF = 2n ** 37n
-
-// What the kernel goes by, as kernel.wat has it.
-const START = LONGEST_SCHEDULE + 4
-const ROUND_SHIFT = START + 16
-const RANGES = ROUND_SHIFT + 12
-const PARAMETERS = RANGES + 16
 
 /** AES of the block that depends on radix and length alone; the state that each round starts from. */
 function firstBlock(aes: Aes, radix: number, length: number): Uint8Array {
@@ -67,19 +61,26 @@ export class Ff1 {
   constructor(key: Uint8Array, radix: number, length: number) {
     const highCount = Math.floor(length / 2)
     const lowBytes = halfBytes(radix, length - highCount)
-    const schedule = aesSchedule(key)
-    const parameters = Buffer.alloc(PARAMETERS)
-    parameters.set(new Uint8Array(schedule.buffer))
-    parameters.writeInt32LE(schedule.byteLength - BLOCK, LONGEST_SCHEDULE)
-    const start = Buffer.from(firstBlock(new Aes(key), radix, length))
-    for (let i = 0; i < 4; i++) parameters.writeInt32LE(start.readInt32BE(i * 4), START + i * 4)
-    // The round's number stands in the byte before the half, which ends the block.
-    parameters.writeInt32LE((lowBytes & 3) * 8, ROUND_SHIFT)
-    parameters.writeInt32LE(lowBytes >= 4 ? 1 : 0, ROUND_SHIFT + 4)
-    parameters.writeInt32LE(lowBytes > 4 ? 1 : 0, ROUND_SHIFT + 8)
-    parameters.writeBigUInt64LE(BigInt(radix) ** BigInt(highCount), RANGES)
-    parameters.writeBigUInt64LE(BigInt(radix) ** BigInt(length - highCount), RANGES + 8)
-    this.#parameters = keep(parameters)
+    const aes = new Aes(key)
+    const start = Buffer.from(firstBlock(aes, radix, length))
+    // In the order in which kernel.wat has them.
+    const words = [
+      aes.first,
+      aes.last,
+      ...[0, 4, 8, 12].map((at) => start.readInt32BE(at)),
+      // The round's number stands in the byte before the half, which ends the block.
+      (lowBytes & 3) * 8,
+      lowBytes >= 4 ? 1 : 0,
+      lowBytes > 4 ? 1 : 0,
+      0,
+    ]
+    const ranges = [highCount, length - highCount].map((count) => BigInt(radix) ** BigInt(count))
+    this.#parameters = keep(
+      Buffer.concat([
+        new Uint8Array(Int32Array.from(words).buffer),
+        new Uint8Array(BigUint64Array.from(ranges).buffer),
+      ]),
+    )
   }
 
   /** Whether the arithmetic here is exact for strings of this kind. */

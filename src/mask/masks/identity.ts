@@ -185,16 +185,19 @@ export class Original {
 
   /** Takes in a value for its tag alone: the stream stays that of another one. */
   readTag(bytes: Uint8Array, start: number, end: number): void {
-    const { identity } = this
-    identity.read(bytes, start, end)
-    this.hash.hash(identity.bytes, identity.start, identity.end)
+    this.identity.read(bytes, start, end)
+    this.#tag()
   }
 
   /** Tag and stream of an identity that was read by itself, by who does not need them for every value. */
   draw(): void {
+    this.#tag()
+    this.stream.seed(this.hash)
+  }
+
+  #tag(): void {
     const { identity } = this
     this.hash.hash(identity.bytes, identity.start, identity.end)
-    this.stream.seed(this.hash)
   }
 
   /** Whether first or last characters alone show that the identities differ, which is cheap to see. */

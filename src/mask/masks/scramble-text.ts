@@ -1,4 +1,4 @@
-import { allocate, bring, DID, heap, move, RESULT, scramble, WINDOW, words } from '../kernel.ts'
+import { allocate, bring, DID, heap, move, scramble, WINDOW, words } from '../kernel.ts'
 import type { Stream } from '../keyed.ts'
 import type { Output } from '../mask.ts'
 import type { Original } from './identity.ts'
@@ -41,13 +41,9 @@ export function scrambleText(
   for (let at = start; at < end;) {
     const stop = pieceEnd(bytes, at, end)
     const from = bring(bytes, at, stop)
-    out.reserve(stop - at)
-    const inHeap = out.bytes === heap
-    const to = inHeap ? out.length : RESULT
-    const toEnd = scramble(from, from + stop - at, to, unicode ? 1 : 0, at === start ? 0 : 1)
+    const to = out.room(stop - at)
+    out.wrote(scramble(from, from + stop - at, to, unicode ? 1 : 0, at === start ? 0 : 1))
     did |= words[DID]!
-    if (inHeap) out.length = toEnd
-    else out.append(heap, RESULT, toEnd)
     at = stop
   }
   stream.takeBack()
