@@ -1,3 +1,4 @@
+import { viewOf } from '../mask/kernel.ts'
 import type { FrameWriter } from './frames.ts'
 import { malformed, MaskedRows, type RowLayout } from './masked-rows.ts'
 
@@ -50,7 +51,7 @@ export class BinaryRows extends MaskedRows {
       throw malformed()
     }
     const length = FILE_HEADER + bytes.readInt32BE(start + 15)
-    if (start + length > end) throw malformed()
+    if (length < FILE_HEADER || start + length > end) throw malformed()
     this.writer.out.append(bytes, start, start + length)
     this.#sawHeader = true
     return start + length
@@ -63,18 +64,15 @@ export class BinaryRows extends MaskedRows {
     const starts = row.start
     const ends = row.end
     if (at + 2 > end) return -1
-    if (((bytes[at] as number) << 8) + (bytes[at + 1] as number) !== total) throw malformed()
+    const view = viewOf(bytes)
+    if (view.getUint16(at) !== total) throw malformed()
 
     let position = at + 2
     let runStart = this.#fixedCount ? at : -1
     for (let field = 0; field < conditions + head; field++) {
       if (field === conditions && runStart < 0) runStart = position
       if (position + 4 > end) return -1
-      const length =
-        ((bytes[position] as number) << 24) |
-        ((bytes[position + 1] as number) << 16) |
-        ((bytes[position + 2] as number) << 8) |
-        (bytes[position + 3] as number)
+      const length = view.getInt32(position)
       position += 4
       if (length < 0) {
         starts[field] = -1
@@ -110,11 +108,7 @@ export class BinaryRows extends MaskedRows {
       const isValue = masked.mask(bytes, start, fieldEnd, out, row)
       const length = isValue ? out.length - lengthAt - 4 : -1
       if (!isValue) out.length = lengthAt + 4
-      const written = out.bytes
-      written[lengthAt] = length >>> 24
-      written[lengthAt + 1] = length >>> 16
-      written[lengthAt + 2] = length >>> 8
-      written[lengthAt + 3] = length
+      viewOf(out.bytes).setInt32(lengthAt, length)
       masked.count++
       runStart = fieldEnd
     }

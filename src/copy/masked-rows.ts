@@ -1,5 +1,5 @@
 import { Failure } from '../errors.ts'
-import { bringRows, heap } from '../mask/kernel.ts'
+import { bringRows, heap, viewOf } from '../mask/kernel.ts'
 import { type Mask, Output, type Row } from '../mask/mask.ts'
 import type { RowConsumer } from '../postgres/copy-out.ts'
 import type { FrameWriter } from './frames.ts'
@@ -78,15 +78,10 @@ export abstract class MaskedRows implements RowConsumer {
   }
 
   #rows(chunk: Buffer, start: number, end: number): void {
+    const view = viewOf(chunk)
     let position = start
     while (position < end) {
-      const next =
-        position +
-        1 +
-        (((chunk[position + 1] as number) << 24) |
-          ((chunk[position + 2] as number) << 16) |
-          ((chunk[position + 3] as number) << 8) |
-          (chunk[position + 4] as number))
+      const next = position + 1 + view.getInt32(position + 1)
       this.whole(chunk, position + 5, next)
       this.writer.rowDone()
       position = next

@@ -1,7 +1,7 @@
 import { hkdfSync, randomBytes } from 'node:crypto'
 import { Failure } from '../errors.ts'
 import { globMatches } from '../mask/match.ts'
-import { planMasks } from '../mask/plan.ts'
+import { planMasks, type PlanRequest } from '../mask/plan.ts'
 import type { TablePlan } from '../mask/table-plan.ts'
 import { MASKS } from '../mask/registry.ts'
 import type { Catalog, Table } from '../postgres/catalog.ts'
@@ -14,7 +14,7 @@ import { checkReadable } from '../source/readable.ts'
 import { checkLargeObjects } from '../source/large-objects.ts'
 import { openSnapshot, type Snapshot } from '../source/snapshot.ts'
 import type { CheckOptions, CopyOptions } from './options.ts'
-import { provePlans } from './proofs.ts'
+import { provePlan } from './proofs.ts'
 
 /** Production as this run sees it: one snapshot, its catalog, and what the rules make of it. */
 export interface Prepared {
@@ -44,18 +44,24 @@ export async function prepareSource(
   emit: Emit,
 ): Promise<Prepared> {
   try {
-    const catalog = await readCatalog(snapshot.client)
-    const plans = await planTables(catalog, snapshot.facts.encoding, options)
-    const copied = plans.filter((plan) => plan.rows === 'copied').map((plan) => plan.table)
-    await checkReadable(snapshot, copied)
+    const { client, facts } = snapshot
+    const catalog = await readCatalog(client)
+    // The source answers while masks are prepared, one question after the other.
+    let proven = Promise.resolve()
+    const prove = (step: () => Promise<void>) => {
+      proven = proven.then(step)
+      proven.catch(() => {})
+    }
+    const plans = await planTables(catalog, facts.encoding, options, {
+      onCensus: (copied) => prove(() => checkReadable(snapshot, copied)),
+      onPrepared: (plan) => prove(() => provePlan(client, plan)),
+    })
     if (options.rules.largeObjects === 'keep') {
-      await checkLargeObjects(
-        snapshot.client,
-        snapshot.facts.database,
-        'write large_objects: omit in the rule file',
+      prove(() =>
+        checkLargeObjects(client, facts.database, 'write large_objects: omit in the rule file'),
       )
     }
-    await provePlans(snapshot.client, plans)
+    await proven
     warnAboutSource(catalog, emit)
     return { source, snapshot, catalog, plans }
   } catch (error) {
@@ -72,8 +78,10 @@ export function planTables(
   catalog: Catalog,
   encoding: string,
   options: Pick<CopyOptions, 'rules' | 'secret' | 'only' | 'exclude'>,
+  told: Pick<PlanRequest, 'onCensus' | 'onPrepared'> = {},
 ): Promise<TablePlan[]> {
   return planMasks({
+    ...told,
     rules: options.rules,
     catalog,
     masks: MASKS,

@@ -16,20 +16,21 @@ const GRACE = 1_000
 /** Aborts when nobody waits for the structure any more. */
 const ended = new AbortController()
 
-async function* section(
-  request: StructureRequest,
-  name: DumpRequest['section'],
-): AsyncGenerator<Statement> {
-  const { signal } = ended
-  yield* cutStatements(await dumpStructure({ ...request, section: name, signal }))
+async function* statements(dump: Promise<string>): AsyncGenerator<Statement> {
+  yield* cutStatements(await dump)
 }
 
 async function read(request: StructureRequest): Promise<Structure> {
+  const { signal } = ended
+  const dump = (section: DumpRequest['section']) => dumpStructure({ ...request, section, signal })
+  const preData = dump('pre-data')
+  // A pg_dump of the machine's runs beside the other one; in WebAssembly, two take too much memory.
+  const beside = request.dumper.form === 'native' ? Promise.resolve() : preData
+  const postData = beside.then(() => dump('post-data'))
+  postData.catch(() => {})
   const literals: Literal[] = []
-  const plan = await planStructure(
-    section(request, 'pre-data'),
-    section(request, 'post-data'),
-    (statement) => literals.push(...findLiterals(statement)),
+  const plan = await planStructure(statements(preData), statements(postData), (statement) =>
+    literals.push(...findLiterals(statement)),
   )
   return { plan, literals }
 }

@@ -19,31 +19,59 @@ interface KernelExports {
   memory: { buffer: ArrayBuffer }
   copy: (from: number, end: number, to: number) => void
   canonical: (start: number, end: number, to: number) => number
-  hash: (
-    start: number,
-    end: number,
-    k0: number,
-    k1: number,
-    k2: number,
-    k3: number,
-    resumed: number,
-    more: number,
-  ) => void
+  hash: (start: number, end: number, key: number, resumed: number, more: number) => void
+  phone: (start: number, end: number, to: number, numbering: number) => number
   aes: (schedule: number, last: number, w0: number, w1: number, w2: number, w3: number) => void
   ff1: (parameters: number, high: number, low: number) => void
-  compose: (program: number, to: number, fresh: number) => number
+  compose: (program: number, to: number) => number
+  replace: (
+    start: number,
+    end: number,
+    key: number,
+    numbering: number,
+    program: number,
+    to: number,
+  ) => number
   scramble: (start: number, end: number, to: number, unicode: number, resumed: number) => number
+  scrambled: (start: number, end: number, to: number, unicode: number, key: number) => number
+  json: (
+    start: number,
+    end: number,
+    to: number,
+    unicode: number,
+    last: number,
+    key: number,
+  ) => number
 }
 
-const { memory, aes, canonical, compose, copy, ff1, hash, scramble } = new WebAssembly.Instance(
-  new WebAssembly.Module(Buffer.from(KERNEL_MODULE, 'base64')),
-  { kernel: { classify: classOf } },
-).exports as KernelExports
+const {
+  memory,
+  aes,
+  canonical,
+  compose,
+  copy,
+  ff1,
+  hash,
+  json,
+  phone,
+  replace,
+  scramble,
+  scrambled,
+} = new WebAssembly.Instance(new WebAssembly.Module(Buffer.from(KERNEL_MODULE, 'base64')), {
+  kernel: { classify: classOf },
+}).exports as KernelExports
 
-export { aes, canonical, compose, copy, ff1, hash, scramble }
+export { aes, canonical, compose, copy, ff1, hash, json, phone, replace, scramble, scrambled }
 
 /** All of the kernel's memory: addresses are offsets into it. Of its 64 MiB only what is used takes room. */
 export const heap = Buffer.from(memory.buffer)
+
+const view = new DataView(memory.buffer)
+
+/** Bytes as numbers of any size, of which the engine makes one load or store each. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return bytes === heap ? view : new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+}
 
 /** The same in words. */
 export const words = new Int32Array(memory.buffer)
@@ -67,6 +95,7 @@ const POSITIONS = 0x1800
 export const TAG = 0x2000 / 4
 export const STREAM = 0x2010 / 4
 export const DID = 0x2020 / 4
+export const STOPPED = 0x2024 / 4
 
 /** Index into {@link doubles}. */
 export const HALVES = 0x2050 / 8

@@ -17,6 +17,7 @@
   ;;   0x2000  the tag
   ;;   0x2010  the stream's state
   ;;   0x2020  what scrambling did: bit 0, characters were drawn; bit 1, the bytes differ
+  ;;   0x2024  where the walk through a JSON text stopped
   ;;   0x2030  the 32 characters of suffixes
   ;;   0x2050  the halves of a string that was permuted, as doubles
   ;;   0x2060  the block that AES encrypted
@@ -24,6 +25,8 @@
   ;;   0x2100  the stream's state after each of the last eight words
   ;;   0x2400  AES: what a byte adds to a column, 256 words
   ;;   0x2800  AES: the S-box
+  ;;   0x2c00  both ends of a long text
+  ;;   0x4000  the canonical form of an original, up to 4096 bytes; 0x5010: that of a candidate
 
   ;; random bytes in wait: from, to
   (global $head (mut i32) (i32.const 0))
@@ -43,22 +46,17 @@
           (local.set $to (i32.add (local.get $to) (i32.const 16)))
           (br $next)))))
 
-  ;; Leaves the tag of the bytes from $at to $end under the key in $k0 to $k3: Chaskey-12, see keyed.ts. Of a message in
-  ;; pieces, $resumed says that one went before, and $more that another one follows; then it has whole blocks only.
-  (func (export "hash") (param $at i32) (param $end i32)
-    (param $k0 i32) (param $k1 i32) (param $k2 i32) (param $k3 i32) (param $resumed i32) (param $more i32)
+  ;; Leaves the tag of the bytes from $at to $end under the key at $key: Chaskey-12, see keyed.ts. The key is followed by
+  ;; itself times two and times four. Of a message in pieces, $resumed says that one went before, and $more that another
+  ;; one follows; then it has whole blocks only.
+  (func $hash (export "hash") (param $at i32) (param $end i32) (param $key i32) (param $resumed i32) (param $more i32)
     (local $v0 i32) (local $v1 i32) (local $v2 i32) (local $v3 i32)
-    (local $left i32) (local $low i64) (local $high i64) (local $bit i64) (local $round i32) (local $times i32)
-    (local.set $v0 (local.get $k0))
-    (local.set $v1 (local.get $k1))
-    (local.set $v2 (local.get $k2))
-    (local.set $v3 (local.get $k3))
-    (if (local.get $resumed)
-      (then
-        (local.set $v0 (i32.load offset=0x2000 (i32.const 0)))
-        (local.set $v1 (i32.load offset=0x2004 (i32.const 0)))
-        (local.set $v2 (i32.load offset=0x2008 (i32.const 0)))
-        (local.set $v3 (i32.load offset=0x200c (i32.const 0)))))
+    (local $left i32) (local $low i64) (local $high i64) (local $bit i64) (local $round i32) (local $from i32)
+    (local.set $from (select (i32.const 0x2000) (local.get $key) (local.get $resumed)))
+    (local.set $v0 (i32.load (local.get $from)))
+    (local.set $v1 (i32.load offset=4 (local.get $from)))
+    (local.set $v2 (i32.load offset=8 (local.get $from)))
+    (local.set $v3 (i32.load offset=12 (local.get $from)))
     (block $done
       (loop $block
         (local.set $left (i32.sub (local.get $end) (local.get $at)))
@@ -69,10 +67,10 @@
             (br_if $done (i32.le_s (local.get $left) (i32.const 0))))
           (else
             ;; The last block: a full one goes with the key times two, another one is padded and goes with it times four.
-            (local.set $times (i32.const 1))
+            (local.set $key (i32.add (local.get $key) (i32.const 16)))
             (if (i32.lt_s (local.get $left) (i32.const 16))
               (then
-                (local.set $times (i32.const 2))
+                (local.set $key (i32.add (local.get $key) (i32.const 16)))
                 (local.set $bit
                   (i64.shl (i64.const 1) (i64.extend_i32_u (i32.shl (local.get $left) (i32.const 3)))))
                 (if (i32.lt_s (local.get $left) (i32.const 8))
@@ -84,20 +82,10 @@
                     (local.set $high
                       (i64.or (i64.and (local.get $high) (i64.sub (local.get $bit) (i64.const 1)))
                         (local.get $bit)))))))
-            (loop $double
-              (local.set $round (local.get $k3))
-              (local.set $k3 (i32.or (i32.shl (local.get $k3) (i32.const 1)) (i32.shr_u (local.get $k2) (i32.const 31))))
-              (local.set $k2 (i32.or (i32.shl (local.get $k2) (i32.const 1)) (i32.shr_u (local.get $k1) (i32.const 31))))
-              (local.set $k1 (i32.or (i32.shl (local.get $k1) (i32.const 1)) (i32.shr_u (local.get $k0) (i32.const 31))))
-              (local.set $k0
-                (i32.xor (i32.shl (local.get $k0) (i32.const 1))
-                  (i32.and (i32.shr_s (local.get $round) (i32.const 31)) (i32.const 0x87))))
-              (local.set $times (i32.sub (local.get $times) (i32.const 1)))
-              (br_if $double (local.get $times)))
-            (local.set $v0 (i32.xor (local.get $v0) (local.get $k0)))
-            (local.set $v1 (i32.xor (local.get $v1) (local.get $k1)))
-            (local.set $v2 (i32.xor (local.get $v2) (local.get $k2)))
-            (local.set $v3 (i32.xor (local.get $v3) (local.get $k3)))))
+            (local.set $v0 (i32.xor (local.get $v0) (i32.load (local.get $key))))
+            (local.set $v1 (i32.xor (local.get $v1) (i32.load offset=4 (local.get $key))))
+            (local.set $v2 (i32.xor (local.get $v2) (i32.load offset=8 (local.get $key))))
+            (local.set $v3 (i32.xor (local.get $v3) (i32.load offset=12 (local.get $key))))))
         (local.set $v0 (i32.xor (local.get $v0) (i32.wrap_i64 (local.get $low))))
         (local.set $v1 (i32.xor (local.get $v1) (i32.wrap_i64 (i64.shr_u (local.get $low) (i64.const 32)))))
         (local.set $v2 (i32.xor (local.get $v2) (i32.wrap_i64 (local.get $high))))
@@ -118,10 +106,10 @@
           (br_if $permute (local.get $round)))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br_if $block (i32.or (i32.gt_s (local.get $left) (i32.const 16)) (local.get $more)))
-        (local.set $v0 (i32.xor (local.get $v0) (local.get $k0)))
-        (local.set $v1 (i32.xor (local.get $v1) (local.get $k1)))
-        (local.set $v2 (i32.xor (local.get $v2) (local.get $k2)))
-        (local.set $v3 (i32.xor (local.get $v3) (local.get $k3)))))
+        (local.set $v0 (i32.xor (local.get $v0) (i32.load (local.get $key))))
+        (local.set $v1 (i32.xor (local.get $v1) (i32.load offset=4 (local.get $key))))
+        (local.set $v2 (i32.xor (local.get $v2) (i32.load offset=8 (local.get $key))))
+        (local.set $v3 (i32.xor (local.get $v3) (i32.load offset=12 (local.get $key))))))
     (i32.store offset=0x2000 (i32.const 0) (local.get $v0))
     (i32.store offset=0x2004 (i32.const 0) (local.get $v1))
     (i32.store offset=0x2008 (i32.const 0) (local.get $v2))
@@ -129,7 +117,7 @@
 
   ;; Writes the canonical form of the text from $start to $end to $to, and returns where it ends; 0 where that takes
   ;; Unicode's own rules.
-  (func (export "canonical") (param $start i32) (param $end i32) (param $to i32) (result i32)
+  (func $canonical (export "canonical") (param $start i32) (param $end i32) (param $to i32) (result i32)
     (local $v v128) (local $n i32) (local $special i32) (local $byte i32) (local $step i32) (local $after i32)
     ;; white space at the ends
     (block $trimmed
@@ -216,15 +204,8 @@
   ;;   3  decimal digits: how many
   ;;   4  characters of the tag, five bits each: how many
   ;;   5  the end
-  ;; $fresh: the stream begins at the tag; if not, it goes on.
-  (func (export "compose") (param $program i32) (param $to i32) (param $fresh i32) (result i32)
+  (func $compose (export "compose") (param $program i32) (param $to i32) (result i32)
     (local $value i32) (local $count i32) (local $at i32)
-    (if (local.get $fresh)
-      (then
-        (v128.store offset=0x2010 (i32.const 0) (v128.load offset=0x2000 (i32.const 0)))
-        ;; The stream would never leave the state of zeros.
-        (if (i32.eqz (v128.any_true (v128.load offset=0x2000 (i32.const 0))))
-          (then (i32.store offset=0x2010 (i32.const 0) (i32.const 1))))))
     (loop $next
       (block $end
         (block $suffix
@@ -296,13 +277,166 @@
         (br $next)))
     (local.get $to))
 
+  ;; A stream begins at the tag; it would never leave the state of zeros.
+  (func $seed
+    (v128.store offset=0x2010 (i32.const 0) (v128.load offset=0x2000 (i32.const 0)))
+    (if (i32.eqz (v128.any_true (v128.load offset=0x2000 (i32.const 0))))
+      (then (i32.store offset=0x2010 (i32.const 0) (i32.const 1)))))
+
+  ;; Writes the digits from $start to $end to $to as an international number, and returns where it ends; 0 where they are no
+  ;; number. $numbering has two words for the country code and two for the trunk prefix, its length and its characters, and
+  ;; the most digits of a national number; see PhoneIdentity.
+  (func $phone (export "phone") (param $start i32) (param $end i32) (param $to i32) (param $numbering i32) (result i32)
+    (local $first i32) (local $at i32) (local $byte i32) (local $international i32)
+    (if (i32.gt_u (i32.sub (local.get $end) (local.get $start)) (i32.const 4064)) (then (return (i32.const 0))))
+    ;; room for a country code
+    (local.set $first (i32.add (local.get $to) (i32.const 16)))
+    (local.set $at (local.get $first))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $start) (local.get $end)))
+        (local.set $byte (i32.load8_u (local.get $start)))
+        (local.set $start (i32.add (local.get $start) (i32.const 1)))
+        (if (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x30)) (i32.const 10))
+          (then
+            (i32.store8 (local.get $at) (local.get $byte))
+            (local.set $at (i32.add (local.get $at) (i32.const 1)))
+            (br $next)))
+        (if (i32.and (i32.eq (local.get $byte) (i32.const 0x2b)) (i32.eq (local.get $at) (local.get $first)))
+          (then (local.set $international (i32.const 1))))
+        ;; letters
+        (if (i32.or (i32.ge_u (local.get $byte) (i32.const 0x80))
+            (i32.ge_u (i32.or (local.get $byte) (i32.const 0x20)) (i32.const 0x61)))
+          (then (return (i32.const 0))))
+        (br $next)))
+    (if (i32.eq (local.get $at) (local.get $first)) (then (return (i32.const 0))))
+    (block $found
+      (block $national
+        (block $abroad
+          (br_if $abroad (local.get $international))
+          (if (i32.and (i32.gt_u (i32.sub (local.get $at) (local.get $first)) (i32.const 2))
+              (i32.eq (i32.load16_u (local.get $first)) (i32.const 0x3030)))
+            (then
+              (local.set $first (i32.add (local.get $first) (i32.const 2)))
+              (br $abroad)))
+          (br_if $national
+            (i32.le_u (i32.sub (local.get $at) (local.get $first)) (i32.load offset=16 (local.get $numbering))))
+          (br_if $national (i32.eqz (call $without (local.get $first) (local.get $at) (local.get $numbering)))))
+        ;; Some write both: `+36 (06) 20 …`.
+        (local.set $byte (call $without (local.get $first) (local.get $at) (local.get $numbering)))
+        (br_if $found (i32.eqz (local.get $byte)))
+        (local.set $first (local.get $byte)))
+      ;; the country code before the national number, over a trunk prefix if there is one
+      (local.set $byte
+        (call $without (local.get $first) (local.get $at) (i32.add (local.get $numbering) (i32.const 8))))
+      (local.set $first
+        (i32.sub (select (local.get $byte) (local.get $first) (local.get $byte)) (i32.load (local.get $numbering))))
+      (local.set $byte (i32.load (local.get $numbering)))
+      (loop $code
+        (br_if $found (i32.eqz (local.get $byte)))
+        (local.set $byte (i32.sub (local.get $byte) (i32.const 1)))
+        (i32.store8 (i32.add (local.get $first) (local.get $byte))
+          (i32.load8_u offset=4 (i32.add (local.get $numbering) (local.get $byte))))
+        (br $code)))
+    (call $append (local.get $first) (local.get $at) (local.get $to)))
+
+  ;; Where what follows the prefix at $prefix begins, its length and up to four characters; 0 where the digits from $at to $end
+  ;; do not begin with it.
+  (func $without (param $at i32) (param $end i32) (param $prefix i32) (result i32)
+    (local $length i32)
+    (local.set $length (i32.load (local.get $prefix)))
+    (if (i32.lt_u (i32.sub (local.get $end) (local.get $at)) (local.get $length)) (then (return (i32.const 0))))
+    (select (i32.add (local.get $at) (local.get $length)) (i32.const 0)
+      (i32.eqz
+        (i32.wrap_i64
+          (i64.shl
+            (i64.extend_i32_u (i32.xor (i32.load (local.get $at)) (i32.load offset=4 (local.get $prefix))))
+            (i64.extend_i32_u (i32.sub (i32.const 32) (i32.shl (local.get $length) (i32.const 3)))))))))
+
+  ;; Reads the text from $start to $end: its canonical form lies at 0x4000 then, its tag under $key is left. With a $numbering,
+  ;; it may be a telephone number. Returns where the form ends; 0 where that takes Unicode's own rules, or more room than there
+  ;; is.
+  (func $tag (param $start i32) (param $end i32) (param $key i32) (param $numbering i32) (result i32)
+    (local $form i32)
+    (if (i32.gt_u (i32.sub (local.get $end) (local.get $start)) (i32.const 4096)) (then (return (i32.const 0))))
+    (if (local.get $numbering)
+      (then
+        (local.set $form (call $phone (local.get $start) (local.get $end) (i32.const 0x4000) (local.get $numbering)))))
+    (if (i32.eqz (local.get $form))
+      (then (local.set $form (call $canonical (local.get $start) (local.get $end) (i32.const 0x4000)))))
+    (if (local.get $form)
+      (then (call $hash (i32.const 0x4000) (local.get $form) (local.get $key) (i32.const 0) (i32.const 0))))
+    (local.get $form))
+
+  ;; Writes to $to what $program puts together for the text from $start to $end: the first value of at most 16 that has another
+  ;; canonical form. Returns where it ends; 0 where that takes Unicode's own rules.
+  (func (export "replace") (param $start i32) (param $end i32) (param $key i32) (param $numbering i32) (param $program i32)
+    (param $to i32) (result i32)
+    (local $form i32) (local $written i32) (local $same i32) (local $draws i32)
+    (local.set $form (call $tag (local.get $start) (local.get $end) (local.get $key) (local.get $numbering)))
+    (if (i32.eqz (local.get $form)) (then (return (i32.const 0))))
+    (call $seed)
+    (local.set $draws (i32.const 16))
+    (loop $draw
+      (local.set $written (call $compose (local.get $program) (local.get $to)))
+      (local.set $same (call $isSame (local.get $form) (local.get $to) (local.get $written) (local.get $numbering)))
+      (if (i32.lt_s (local.get $same) (i32.const 0)) (then (return (i32.const 0))))
+      (local.set $draws (i32.sub (local.get $draws) (i32.const 1)))
+      (br_if $draw (i32.and (local.get $same) (i32.ne (local.get $draws) (i32.const 0)))))
+    (local.get $written))
+
+  ;; Whether the text from $at to $end has the canonical form that lies from 0x4000 to $form; -1 where that takes Unicode's
+  ;; own rules. Most often first or last characters alone show that it has not.
+  (func $isSame (param $form i32) (param $at i32) (param $end i32) (param $numbering i32) (result i32)
+    (local $other i32) (local $byte i32)
+    (if (i32.and (i32.lt_u (local.get $at) (local.get $end)) (i32.gt_u (local.get $form) (i32.const 0x4000)))
+      (then
+        (local.set $byte (call $plain (i32.load8_u (i32.sub (local.get $end) (i32.const 1)))))
+        (if (i32.and (i32.ne (local.get $byte) (i32.const 0))
+            (i32.ne (local.get $byte) (i32.load8_u (i32.sub (local.get $form) (i32.const 1)))))
+          (then (return (i32.const 0))))
+        (local.set $byte (call $plain (i32.load8_u (local.get $at))))
+        ;; A number may begin with other digits than its canonical form.
+        (if (i32.and (i32.gt_u (local.get $byte) (i32.const 0x39))
+            (i32.ne (local.get $byte) (i32.load8_u offset=0x4000 (i32.const 0))))
+          (then (return (i32.const 0))))))
+    (if (i32.gt_u (i32.sub (local.get $end) (local.get $at)) (i32.const 4096)) (then (return (i32.const -1))))
+    (if (local.get $numbering)
+      (then
+        (local.set $other (call $phone (local.get $at) (local.get $end) (i32.const 0x5010) (local.get $numbering)))))
+    (if (i32.eqz (local.get $other))
+      (then (local.set $other (call $canonical (local.get $at) (local.get $end) (i32.const 0x5010)))))
+    (if (i32.eqz (local.get $other)) (then (return (i32.const -1))))
+    (if (i32.ne (i32.sub (local.get $other) (i32.const 0x1010)) (local.get $form)) (then (return (i32.const 0))))
+    (local.set $at (i32.const 0x4000))
+    (block $differs
+      (loop $next
+        (if (i32.ge_u (local.get $at) (local.get $form)) (then (return (i32.const 1))))
+        (br_if $differs (i32.ne (i32.load8_u (local.get $at)) (i32.load8_u offset=0x1010 (local.get $at))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $next)))
+    (i32.const 0))
+
+  ;; An ASCII letter as a small one, a digit; 0 for any other byte.
+  (func $plain (param $byte i32) (result i32)
+    (if (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x30)) (i32.const 10)) (then (return (local.get $byte))))
+    (local.set $byte (i32.or (local.get $byte) (i32.const 0x20)))
+    (select (local.get $byte) (i32.const 0) (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x61)) (i32.const 26))))
+
   ;; $copy, and where it ends.
   (func $append (param $from i32) (param $end i32) (param $to i32) (result i32)
     (call $copy (local.get $from) (local.get $end) (local.get $to))
     (i32.add (local.get $to) (i32.sub (local.get $end) (local.get $from))))
 
-  ;; A whole number below $count, of the stream's next word, xoshiro128**: see keyed.ts.
+  ;; A whole number below $count, of the stream's next word.
   (func $below (param $count i32) (result i32)
+    (i32.wrap_i64
+      (i64.shr_u
+        (i64.mul (i64.extend_i32_u (call $next)) (i64.extend_i32_u (local.get $count)))
+        (i64.const 32))))
+
+  ;; The stream's next word, xoshiro128**: see keyed.ts.
+  (func $next (result i32)
     (local $s0 i32) (local $s1 i32) (local $s2 i32) (local $s3 i32)
     (local.set $s0 (i32.load offset=0x2010 (i32.const 0)))
     (local.set $s1 (i32.load offset=0x2014 (i32.const 0)))
@@ -312,12 +446,7 @@
     (i32.store offset=0x2014 (i32.const 0) (i32.xor (local.get $s1) (local.get $s2)))
     (i32.store offset=0x2018 (i32.const 0) (i32.xor (local.get $s2) (i32.shl (local.get $s1) (i32.const 9))))
     (i32.store offset=0x201c (i32.const 0) (i32.rotl (local.get $s3) (i32.const 11)))
-    (i32.wrap_i64
-      (i64.shr_u
-        (i64.mul
-          (i64.extend_i32_u (i32.mul (i32.rotl (i32.mul (local.get $s1) (i32.const 5)) (i32.const 7)) (i32.const 9)))
-          (i64.extend_i32_u (local.get $count)))
-        (i64.const 32))))
+    (i32.mul (i32.rotl (i32.mul (local.get $s1) (i32.const 5)) (i32.const 7)) (i32.const 9)))
 
   ;; Encrypts a block, four big-endian words, with the schedule at $at that ends with the one at $last: see aes.ts.
   (func $aes (export "aes") (param $at i32) (param $last i32)
@@ -495,7 +624,7 @@
   ;; A random byte is drawn for each letter and digit in turn, the low bytes of the stream's words first. Sixteen bytes of
   ;; text that are ASCII, or letters of two bytes, are done at once; letters of two bytes are written as one.
   ;; $unicode: other characters of more than a byte stay; if not, each becomes a question mark. $resumed: a text goes on.
-  (func (export "scramble") (param $from i32) (param $end i32) (param $to i32)
+  (func $scramble (export "scramble") (param $from i32) (param $end i32) (param $to i32)
     (param $unicode i32) (param $resumed i32) (result i32)
     (local $v v128) (local $small v128) (local $capital v128) (local $drawn v128) (local $rank v128) (local $made v128)
     (local $letter v128) (local $range v128) (local $random v128) (local $difference v128)
@@ -698,6 +827,201 @@
           (i32.sub (i32.const 7) (i32.shr_u (i32.sub (global.get $tail) (global.get $head)) (i32.const 2)))
           (i32.const 4))))
     (local.get $to))
+
+  ;; Reads an original that is to be scrambled, see scramble-text.ts: the stream then begins at its tag. Returns 0 where that
+  ;; takes Unicode's own rules.
+  (func $begin (param $start i32) (param $end i32) (param $key i32) (result i32)
+    (local $head i32) (local $tail i32)
+    (block $trimmed
+      (loop $trim
+        (br_if $trimmed (i32.ge_u (local.get $start) (local.get $end)))
+        (br_if $trimmed (i32.ne (i32.load8_u (i32.sub (local.get $end) (i32.const 1))) (i32.const 0x20)))
+        (local.set $end (i32.sub (local.get $end) (i32.const 1)))
+        (br $trim)))
+    (block $trimmed
+      (loop $trim
+        (br_if $trimmed (i32.ge_u (local.get $start) (local.get $end)))
+        (br_if $trimmed (i32.ne (i32.load8_u (local.get $start)) (i32.const 0x20)))
+        (local.set $start (i32.add (local.get $start) (i32.const 1)))
+        (br $trim)))
+    (if (i32.gt_u (i32.sub (local.get $end) (local.get $start)) (i32.const 64))
+      (then
+        ;; both ends of it, without halves of characters
+        (local.set $head (i32.add (local.get $start) (i32.const 48)))
+        (loop $back
+          (if (i32.and (i32.gt_u (local.get $head) (local.get $start))
+              (i32.eq (i32.and (i32.load8_u (local.get $head)) (i32.const 0xc0)) (i32.const 0x80)))
+            (then
+              (local.set $head (i32.sub (local.get $head) (i32.const 1)))
+              (br $back))))
+        (local.set $tail (i32.sub (local.get $end) (i32.const 16)))
+        (loop $on
+          (if (i32.and (i32.lt_u (local.get $tail) (local.get $end))
+              (i32.eq (i32.and (i32.load8_u (local.get $tail)) (i32.const 0xc0)) (i32.const 0x80)))
+            (then
+              (local.set $tail (i32.add (local.get $tail) (i32.const 1)))
+              (br $on))))
+        (local.set $head (call $append (local.get $start) (local.get $head) (i32.const 0x2c00)))
+        (local.set $end (call $append (local.get $tail) (local.get $end) (local.get $head)))
+        (local.set $start (i32.const 0x2c00))))
+    (if (i32.eqz (call $tag (local.get $start) (local.get $end) (local.get $key) (i32.const 0)))
+      (then (return (i32.const 0))))
+    (call $seed)
+    (i32.const 1))
+
+  ;; Writes the text from $start to $end to $to with every letter and digit replaced, drawn anew up to 16 times while nothing
+  ;; changed. Returns where it ends; 0 where that takes Unicode's own rules.
+  (func $scrambled (export "scrambled") (param $start i32) (param $end i32) (param $to i32) (param $unicode i32) (param $key i32)
+    (result i32)
+    (local $written i32) (local $draws i32)
+    (if (i32.eqz (call $begin (local.get $start) (local.get $end) (local.get $key))) (then (return (i32.const 0))))
+    (local.set $draws (i32.const 16))
+    (loop $draw
+      (local.set $written
+        (call $scramble (local.get $start) (local.get $end) (local.get $to) (local.get $unicode) (i32.const 0)))
+      (local.set $draws (i32.sub (local.get $draws) (i32.const 1)))
+      (br_if $draw
+        (i32.and (i32.eq (i32.load offset=0x2020 (i32.const 0)) (i32.const 1)) (i32.ne (local.get $draws) (i32.const 0)))))
+    (local.get $written))
+
+  ;; The same for a number: its digits change, but for the exponent, and no leading zero appears.
+  (func $number (param $start i32) (param $end i32) (param $to i32) (param $key i32) (result i32)
+    (local $first i32) (local $at i32) (local $byte i32) (local $digit i32) (local $exponent i32) (local $changed i32)
+    (local $draws i32) (local $long i32)
+    (drop (call $begin (local.get $start) (local.get $end) (local.get $key)))
+    (local.set $first
+      (i32.add (local.get $start) (i32.eq (i32.load8_u (local.get $start)) (i32.const 0x2d))))
+    (local.set $long
+      (i32.and
+        (i32.lt_u (i32.add (local.get $first) (i32.const 1)) (local.get $end))
+        (i32.lt_u (i32.sub (i32.load8_u offset=1 (local.get $first)) (i32.const 0x30)) (i32.const 10))))
+    (local.set $to (i32.sub (local.get $to) (local.get $start)))
+    (local.set $draws (i32.const 16))
+    (loop $draw
+      (local.set $exponent (i32.const 0))
+      (local.set $at (local.get $start))
+      (loop $next
+        (local.set $byte (i32.load8_u (local.get $at)))
+        (if (i32.eq (i32.or (local.get $byte) (i32.const 0x20)) (i32.const 0x65))
+          (then (local.set $exponent (i32.const 1))))
+        (local.set $digit (local.get $byte))
+        (if (i32.and (i32.eqz (local.get $exponent))
+            (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x30)) (i32.const 10)))
+          (then
+            (loop $again
+              ;; of the low byte of the next word
+              (local.set $digit
+                (i32.add (i32.const 0x30)
+                  (i32.shr_u (i32.mul (i32.and (call $next) (i32.const 0xff)) (i32.const 10)) (i32.const 8))))
+              (br_if $again
+                (i32.and (local.get $long)
+                  (i32.and (i32.eq (local.get $digit) (i32.const 0x30)) (i32.eq (local.get $at) (local.get $first))))))
+            (local.set $changed (i32.or (local.get $changed) (i32.ne (local.get $digit) (local.get $byte))))))
+        (i32.store8 (i32.add (local.get $to) (local.get $at)) (local.get $digit))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
+      (local.set $draws (i32.sub (local.get $draws) (i32.const 1)))
+      (br_if $draw (i32.and (i32.eqz (local.get $changed)) (i32.ne (local.get $draws) (i32.const 0)))))
+    (i32.add (local.get $to) (local.get $end)))
+
+  ;; Writes the JSON text from $from to $end to $to, its values scrambled one by one, its keys kept; see scramble-json.ts. It
+  ;; stops before a value that takes more than that, or that may go on behind $end where this is not the $last piece.
+  ;; Returns where it wrote to, and leaves where it stopped at 0x2024.
+  (func (export "json") (param $from i32) (param $end i32) (param $to i32) (param $unicode i32) (param $last i32) (param $key i32)
+    (result i32)
+    (local $at i32) (local $stop i32) (local $look i32) (local $escaped i32) (local $written i32) (local $v v128)
+    (local.set $at (local.get $from))
+    (block $stopped
+      (loop $next
+        (if (i32.ge_u (local.get $at) (local.get $end))
+          (then
+            (local.set $at (local.get $end))
+            (br $stopped)))
+        ;; the next quote, minus or digit
+        (local.set $v (v128.load (local.get $at)))
+        (local.set $stop
+          (i32.ctz
+            (i32.or (i32.const 0x10000)
+              (i8x16.bitmask
+                (v128.or
+                  (i8x16.eq (local.get $v) (v128.const i8x16 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34))
+                  (v128.or
+                    (i8x16.eq (local.get $v) (v128.const i8x16 45 45 45 45 45 45 45 45 45 45 45 45 45 45 45 45))
+                    (i8x16.lt_u
+                      (i8x16.sub (local.get $v) (v128.const i8x16 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48 48))
+                      (v128.const i8x16 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10 10))))))))
+        (local.set $at (i32.add (local.get $at) (local.get $stop)))
+        (br_if $next (i32.eq (local.get $stop) (i32.const 16)))
+        (br_if $next (i32.ge_u (local.get $at) (local.get $end)))
+        (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 0x22))
+          (then
+            ;; a string: its end
+            (local.set $escaped (i32.const 0))
+            (local.set $stop (i32.add (local.get $at) (i32.const 1)))
+            (loop $string
+              (local.set $v (v128.load (local.get $stop)))
+              (local.set $look
+                (i32.ctz
+                  (i32.or (i32.const 0x10000)
+                    (i8x16.bitmask
+                      (v128.or
+                        (i8x16.eq (local.get $v) (v128.const i8x16 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34 34))
+                        (i8x16.eq (local.get $v) (v128.const i8x16 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92 92)))))))
+              (local.set $stop (i32.add (local.get $stop) (local.get $look)))
+              (br_if $stopped (i32.ge_u (local.get $stop) (local.get $end)))
+              (br_if $string (i32.eq (local.get $look) (i32.const 16)))
+              (if (i32.eq (i32.load8_u (local.get $stop)) (i32.const 0x5c))
+                (then
+                  (local.set $escaped (i32.const 1))
+                  (local.set $stop (i32.add (local.get $stop) (i32.const 2)))
+                  (br_if $stopped (i32.ge_u (local.get $stop) (local.get $end)))
+                  (br $string))))
+            ;; a key is followed by a colon
+            (local.set $look (local.get $stop))
+            (loop $white
+              (local.set $look (i32.add (local.get $look) (i32.const 1)))
+              (if (i32.lt_u (local.get $look) (local.get $end))
+                (then (br_if $white (i32.le_u (i32.load8_u (local.get $look)) (i32.const 0x20))))
+                (else (br_if $stopped (i32.eqz (local.get $last))))))
+            (if (i32.and (i32.lt_u (local.get $look) (local.get $end))
+                (i32.eq (i32.load8_u (local.get $look)) (i32.const 0x3a)))
+              (then
+                (local.set $at (i32.add (local.get $look) (i32.const 1)))
+                (br $next)))
+            (br_if $stopped (local.get $escaped))
+            (local.set $written (call $append (local.get $from) (i32.add (local.get $at) (i32.const 1)) (local.get $to)))
+            (local.set $written
+              (call $scrambled (i32.add (local.get $at) (i32.const 1)) (local.get $stop) (local.get $written)
+                (local.get $unicode) (local.get $key)))
+            (br_if $stopped (i32.eqz (local.get $written)))
+            (local.set $to (local.get $written))
+            (local.set $from (local.get $stop))
+            (local.set $at (i32.add (local.get $stop) (i32.const 1)))
+            (br $next)))
+        ;; a number: its end
+        (local.set $stop (local.get $at))
+        (loop $digit
+          (local.set $stop (i32.add (local.get $stop) (i32.const 1)))
+          (if (i32.lt_u (local.get $stop) (local.get $end))
+            (then (br_if $digit (call $inNumber (i32.load8_u (local.get $stop)))))
+            (else (br_if $stopped (i32.eqz (local.get $last))))))
+        (local.set $to (call $append (local.get $from) (local.get $at) (local.get $to)))
+        (local.set $to (call $number (local.get $at) (local.get $stop) (local.get $to) (local.get $key)))
+        (local.set $from (local.get $stop))
+        (local.set $at (local.get $stop))
+        (br $next)))
+    (i32.store offset=0x2024 (i32.const 0) (local.get $at))
+    (call $append (local.get $from) (local.get $at) (local.get $to)))
+
+  ;; 0-9 + - . e E
+  (func $inNumber (param $byte i32) (result i32)
+    (i32.or
+      (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x30)) (i32.const 10))
+      (i32.or
+        (i32.eq (i32.or (local.get $byte) (i32.const 0x20)) (i32.const 0x65))
+        (i32.or
+          (i32.eq (local.get $byte) (i32.const 0x2b))
+          (i32.lt_u (i32.sub (local.get $byte) (i32.const 0x2d)) (i32.const 2))))))
 
   ;; Length in bytes of the well-formed UTF-8 sequence of more than one byte at $at; 0 where there is none.
   (func $length (param $at i32) (param $end i32) (result i32)

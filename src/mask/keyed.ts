@@ -1,5 +1,5 @@
 import { hkdfSync } from 'node:crypto'
-import { bring, hash, heap, STREAM, TAG, WINDOW, words } from './kernel.ts'
+import { bring, hash, heap, keep, STREAM, TAG, WINDOW, words } from './kernel.ts'
 
 /**
  * 32 secret bytes for one purpose, by HKDF-SHA256 (RFC 5869) with an empty salt: whoever holds one
@@ -17,6 +17,21 @@ function word(bytes: Uint8Array, at: number): number {
   return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }
 
+/** A key and what Chaskey makes of it for last blocks: itself times two and times four in GF(2^128). */
+function withSubkeys(key: Uint8Array): Uint8Array {
+  const words = [word(key, 0), word(key, 4), word(key, 8), word(key, 12)]
+  for (let i = 0; i < 8; i += 4) {
+    const [w0 = 0, w1 = 0, w2 = 0, w3 = 0] = words.slice(i)
+    words.push(
+      (w0 << 1) ^ (w3 < 0 ? 0x87 : 0),
+      (w1 << 1) | (w0 >>> 31),
+      (w2 << 1) | (w1 >>> 31),
+      (w3 << 1) | (w2 >>> 31),
+    )
+  }
+  return new Uint8Array(Int32Array.from(words).buffer)
+}
+
 /**
  * The keyed pseudo-random function of all masks: Chaskey-12, ISO/IEC 29192-6, by N. Mouha et al.,
  * "Chaskey: An Efficient MAC Algorithm for 32-bit Microcontrollers" (SAC 2014). 128-bit key, 128-bit
@@ -29,25 +44,31 @@ export class KeyedHash {
   t1 = 0
   t2 = 0
   t3 = 0
-  readonly #key: Int32Array
+  /** Where the kernel finds the key. */
+  readonly key: number
 
   /** @param key at least 16 secret bytes, of which the first 16 are used */
   constructor(key: Uint8Array) {
-    this.#key = Int32Array.of(word(key, 0), word(key, 4), word(key, 8), word(key, 12))
+    this.key = keep(withSubkeys(key))
   }
 
   /** Leaves the tag of `bytes[start, end)` in `t0` to `t3`. */
   hash(bytes: Uint8Array, start: number, end: number): void {
-    const key = this.#key
+    const { key } = this
     let resumed = 0
     if (bytes !== heap) {
       for (; end - start > WINDOW; start += WINDOW, resumed = 1) {
         const piece = bring(bytes, start, start + WINDOW)
-        hash(piece, piece + WINDOW, key[0]!, key[1]!, key[2]!, key[3]!, resumed, 1)
+        hash(piece, piece + WINDOW, key, resumed, 1)
       }
     }
     const at = bring(bytes, start, end)
-    hash(at, at + end - start, key[0]!, key[1]!, key[2]!, key[3]!, resumed, 0)
+    hash(at, at + end - start, key, resumed, 0)
+    this.take()
+  }
+
+  /** Takes the tag that the kernel has left. */
+  take(): void {
     this.t0 = words[TAG]!
     this.t1 = words[TAG + 1]!
     this.t2 = words[TAG + 2]!

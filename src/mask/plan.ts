@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { Failure } from '../errors.ts'
 import type { Catalog, Column, Table, TypeClass } from '../postgres/catalog.ts'
@@ -20,6 +21,10 @@ export interface PlanRequest {
   encodable: (codePoint: number) => boolean
   /** Tables whose rows are left out, by oid. */
   skip: ReadonlySet<number>
+  /** Told as soon as it is known whose rows are copied. */
+  onCensus?: (copied: readonly Table[]) => void
+  /** Told of each table whose rows are copied, when its masks are prepared: the others take their time. */
+  onPrepared?: (plan: TablePlan) => void
 }
 
 /** Most rows that a heap page of 8 KiB can hold (MaxHeapTuplesPerPage). */
@@ -38,8 +43,13 @@ export async function planMasks(request: PlanRequest): Promise<TablePlan[]> {
 
   const drafts = treated.map((entry) => draftTable(entry, request))
   const domains = describeDomains(drafts)
-  for (const draft of drafts) {
-    if (draft.plan.rows === 'copied') await prepareTable(draft, domains, request)
+  const copied = drafts.filter(({ plan }) => plan.rows === 'copied')
+  request.onCensus?.(copied.map(({ plan }) => plan.table))
+  for (const draft of copied) {
+    await prepareTable(draft, domains, request)
+    request.onPrepared?.(draft.plan)
+    // What was asked meanwhile goes on.
+    await nextTurn()
   }
   const plans = drafts.map((draft) => draft.plan)
   routeMovedRows(plans)

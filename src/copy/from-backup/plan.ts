@@ -12,7 +12,7 @@ import type { StructurePhase } from '../../sink/structure-plan.ts'
 import { readCatalog } from '../../source/catalog.ts'
 import type { CopyOptions } from '../options.ts'
 import { planTables, warnAboutSource } from '../prepare.ts'
-import { provePlans } from '../proofs.ts'
+import { provePlan } from '../proofs.ts'
 import type { CopyTarget } from '../target.ts'
 import type { OpenedBackup } from './open.ts'
 
@@ -49,7 +49,7 @@ export async function planFromBackup(
       const catalog = describe(opened, await readCatalog(client))
       const found = await planTables(catalog, manifest.source.encoding, options)
       refuseConditions(found, options.rules)
-      await provePlans(client, found)
+      for (const plan of found) if (plan.rows === 'copied') await provePlan(client, plan)
       warnAboutSource(catalog, run.emit)
       return found
     } catch (error) {

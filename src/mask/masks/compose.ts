@@ -1,6 +1,6 @@
 import { Failure } from '../../errors.ts'
 import { keepDictionary } from '../dictionary.ts'
-import { compose, heap, keep, WINDOW } from '../kernel.ts'
+import { bring, compose, heap, keep, replace, WINDOW } from '../kernel.ts'
 import type { Dictionary, Mask, MaskOpener, Output } from '../mask.ts'
 import { Original, type IdentityKind } from './identity.ts'
 
@@ -95,15 +95,29 @@ export const openCompose: MaskOpener = (prepared): Mask => {
   const most = parts.reduce((sum, part) => sum + mostBytes(part, dictionaries), 0)
   if (most > WINDOW) throw new Failure('refused', 'a replacement value takes more than 64 kB')
   const made = program(parts, dictionaries)
-  return (bytes, start, end, out) => {
-    original.readTag(bytes, start, end)
-    const from = out.room(most)
-    let to = from
-    for (let draw = 0; draw < DRAWS; draw++) {
-      to = compose(made, from, draw === 0 ? 1 : 0)
-      if (!original.isSame(heap, from, to)) break
+  const { hash, numbering, stream } = original
+  const draw = (bytes: Uint8Array, start: number, end: number, to: number) => {
+    original.read(bytes, start, end)
+    stream.lend()
+    let written = to
+    for (let i = 0; i < DRAWS; i++) {
+      written = compose(made, to)
+      if (!original.isSame(heap, to, written)) break
     }
-    out.wrote(to)
+    return written
+  }
+  if (numbering === undefined) {
+    return (bytes, start, end, out) => {
+      out.wrote(draw(bytes, start, end, out.room(most)))
+      return true
+    }
+  }
+  return (bytes, start, end, out) => {
+    const to = out.room(most)
+    const length = end - start
+    const from = length <= WINDOW ? bring(bytes, start, end) : -1
+    const written = from < 0 ? 0 : replace(from, from + length, hash.key, numbering, made, to)
+    out.wrote(written || draw(bytes, start, end, to))
     return true
   }
 }

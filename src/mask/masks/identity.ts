@@ -1,4 +1,4 @@
-import { CANDIDATE, ORIGINAL } from '../kernel.ts'
+import { bring, CANDIDATE, heap, keep, LONGEST_CANONICAL, ORIGINAL, phone } from '../kernel.ts'
 import { KeyedHash, Stream } from '../keyed.ts'
 import { FOLDED, isSpace, TextIdentity } from './text-identity.ts'
 
@@ -57,9 +57,18 @@ class CodeIdentity implements Identity {
 }
 
 const ZERO = 0x30
-const PLUS = 0x2b
-/** Room before the digits where a country code is put. */
-const ROOM = 4
+
+/** A numbering as the kernel takes it. */
+function keepNumbering({ country, trunk, nationalDigits }: PhoneNumbering): number {
+  const words = Buffer.alloc(20)
+  const prefixes = [country, trunk]
+  prefixes.forEach((prefix, i) => {
+    words.writeUInt32LE(prefix.length, i * 8)
+    words.write(prefix, i * 8 + 4, 4, 'latin1')
+  })
+  words.writeUInt32LE(nationalDigits, 16)
+  return keep(words)
+}
 
 /**
  * Equal as numbers to dial: the digits in international form, without punctuation. `00` and the trunk
@@ -68,83 +77,37 @@ const ROOM = 4
  * value counts as text.
  */
 export class PhoneIdentity implements Identity {
-  bytes: Uint8Array
+  bytes: Uint8Array = heap
   start = 0
   end = 0
   /** After `read`: whether the value is a number at all; if not, the identity is its text. */
   isNumber = false
   readonly #text: TextIdentity
-  #digits: Uint8Array = Buffer.allocUnsafeSlow(64)
-  readonly #country: Uint8Array
-  readonly #trunk: Uint8Array
-  readonly #nationalDigits: number
+  readonly #numbering: number
+  readonly #at: number
 
-  /** @param at where canonical forms of texts go */
+  /** @param at where canonical forms go */
   constructor(numbering: PhoneNumbering, at: number) {
     this.#text = new TextIdentity(at)
-    this.bytes = this.#digits
-    this.#country = Buffer.from(numbering.country)
-    this.#trunk = Buffer.from(numbering.trunk)
-    this.#nationalDigits = numbering.nationalDigits
+    this.#numbering = keepNumbering(numbering)
+    this.#at = at
   }
 
   read(bytes: Uint8Array, start: number, end: number): void {
-    if (this.#digits.length < end - start + ROOM) {
-      this.#digits = Buffer.allocUnsafeSlow((end - start) * 2 + ROOM)
-    }
-    const digits = this.#digits
-    let at = ROOM
-    let international = false
-    let lettered = false
-    for (let i = start; i < end; i++) {
-      const byte = bytes[i]!
-      if (byte >= ZERO && byte <= 0x39) digits[at++] = byte
-      else if (byte === PLUS && at === ROOM) international = true
-      else if (byte >= 0x80 || (byte | 0x20) >= 0x61) lettered = true
-    }
-    this.isNumber = !lettered && at > ROOM
+    const length = end - start
+    const from = length <= LONGEST_CANONICAL ? bring(bytes, start, end) : -1
+    const form = from < 0 ? 0 : phone(from, from + length, this.#at, this.#numbering)
+    this.isNumber = form !== 0
     if (this.isNumber) {
-      this.bytes = digits
-      this.end = at
-      this.start = this.#internationalStart(international)
+      this.bytes = heap
+      this.start = this.#at
+      this.end = form
     } else {
       this.#text.read(bytes, start, end)
       this.bytes = this.#text.bytes
       this.start = this.#text.start
       this.end = this.#text.end
     }
-  }
-
-  /** Where the number in international form begins, its country code written before it if need be. */
-  #internationalStart(international: boolean): number {
-    const { bytes, end } = this
-    const count = end - ROOM
-    if (international) return this.#withoutTrunk(ROOM)
-    if (count > 2 && bytes[ROOM] === ZERO && bytes[ROOM + 1] === ZERO) {
-      return this.#withoutTrunk(ROOM + 2)
-    }
-    if (count > this.#nationalDigits && this.#has(this.#country, ROOM))
-      return this.#withoutTrunk(ROOM)
-    return this.#prefixed(ROOM)
-  }
-
-  /** Some write both: `+36 (06) 20 …`, `+49 (0) 30 …`. */
-  #withoutTrunk(from: number): number {
-    return this.#has(this.#country, from) ? this.#prefixed(from + this.#country.length) : from
-  }
-
-  /** The country code before the national number at `from`, over a trunk prefix if there is one. */
-  #prefixed(from: number): number {
-    const national = this.#has(this.#trunk, from) ? from + this.#trunk.length : from
-    const start = national - this.#country.length
-    for (let i = 0; i < this.#country.length; i++) this.bytes[start + i] = this.#country[i]!
-    return start
-  }
-
-  #has(prefix: Uint8Array, from: number): boolean {
-    if (this.end - from < prefix.length) return false
-    for (let i = 0; i < prefix.length; i++) if (this.bytes[from + i] !== prefix[i]) return false
-    return true
   }
 }
 
@@ -170,23 +133,21 @@ export class Original {
   readonly stream = new Stream()
   readonly identity: Identity
   readonly #candidate: Identity
+  /** What the kernel's own functions read an original by; undefined where they cannot. */
+  readonly numbering: number | undefined
 
   constructor(key: Uint8Array, kind: IdentityKind) {
     this.hash = new KeyedHash(key)
     this.identity = openIdentity(kind)
     this.#candidate = openIdentity(kind, CANDIDATE)
+    this.numbering =
+      kind === 'text' ? 0 : typeof kind === 'string' ? undefined : keepNumbering(kind)
   }
 
   /** Takes in a value; the tag and the stream are its own until the next one. */
   read(bytes: Uint8Array, start: number, end: number): void {
     this.identity.read(bytes, start, end)
     this.draw()
-  }
-
-  /** Takes in a value for its tag alone: the stream stays that of another one. */
-  readTag(bytes: Uint8Array, start: number, end: number): void {
-    this.identity.read(bytes, start, end)
-    this.#tag()
   }
 
   /** Tag and stream of an identity that was read by itself, by who does not need them for every value. */

@@ -1,5 +1,6 @@
 import type { Mask, Output } from '../mask.ts'
 import type { Stream } from '../keyed.ts'
+import { bring, json, STOPPED, WINDOW, words } from '../kernel.ts'
 import type { Original } from './identity.ts'
 import { CAPITAL, classOf, DIGIT, pick, SMALL } from '../characters.ts'
 import { CHANGED, DRAWN, readEnds, scrambleText } from './scramble-text.ts'
@@ -113,6 +114,9 @@ function scrambleNumber(
 /**
  * Scrambles the strings and numbers of a JSON text; keys, structure, white space, booleans and null
  * stay. Each value is seeded by itself, so equal values are equal in all documents.
+ *
+ * The kernel goes through it, and stops before a value that it leaves to be done here: one with escapes, of more than a
+ * window, or of letters that take Unicode's own rules.
  */
 export function openScrambledJson(original: Original, unicode: boolean, versioned: boolean): Mask {
   const { stream } = original
@@ -127,29 +131,36 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
       if (did !== DRAWN) return
     }
   }
-  return (bytes, start, end, out) => {
-    let copied = start
-    for (let i = versioned ? start + JSONB_VERSION_BYTES : start; i < end;) {
-      const byte = bytes[i]!
-      if (byte === QUOTE) {
-        const after = stringEnd(bytes, i, end)
-        if (!isKey(bytes, after, end) && after - i > 2) {
-          out.append(bytes, copied, i + 1)
-          scramble(bytes, i + 1, after - 1, out, true)
-          copied = after - 1
-        }
-        i = after
-      } else if (byte === MINUS || (byte >= ZERO && byte <= NINE)) {
-        out.append(bytes, copied, i)
-        const first = i
-        while (i < end && isNumberByte(bytes[i]!)) i++
-        scramble(bytes, first, i, out, false)
-        copied = i
-      } else {
-        i++
-      }
+  /** Appends the string or number at `at`, and returns where it ends. */
+  const one = (bytes: Uint8Array, at: number, end: number, out: Output) => {
+    if (bytes[at] !== QUOTE) {
+      let after = at
+      while (after < end && isNumberByte(bytes[after]!)) after++
+      scramble(bytes, at, after, out, false)
+      return after
     }
-    out.append(bytes, copied, end)
+    const after = stringEnd(bytes, at, end)
+    if (after - at <= 2 || isKey(bytes, after, end)) {
+      out.append(bytes, at, after)
+    } else {
+      out.append(bytes, at, at + 1)
+      scramble(bytes, at + 1, after - 1, out, true)
+      out.append(bytes, after - 1, after)
+    }
+    return after
+  }
+  return (bytes, start, end, out) => {
+    const first = versioned ? start + JSONB_VERSION_BYTES : start
+    out.append(bytes, start, first)
+    for (let at = first; at < end;) {
+      const stop = Math.min(at + WINDOW, end)
+      const from = bring(bytes, at, stop)
+      const to = out.room(stop - at)
+      const last = stop === end ? 1 : 0
+      out.wrote(json(from, from + stop - at, to, unicode ? 1 : 0, last, original.hash.key))
+      at += words[STOPPED]! - from
+      if (at < stop) at = one(bytes, at, end, out)
+    }
     return true
   }
 }

@@ -1,4 +1,4 @@
-import { allocate, bring, DID, heap, move, scramble, WINDOW, words } from '../kernel.ts'
+import { allocate, bring, DID, heap, move, scramble, scrambled, WINDOW, words } from '../kernel.ts'
 import type { Stream } from '../keyed.ts'
 import type { Output } from '../mask.ts'
 import type { Original } from './identity.ts'
@@ -86,6 +86,12 @@ export function scrambleValue(
   original: Original,
   unicode: boolean,
 ): void {
+  if (end - start <= WINDOW) {
+    const at = bring(bytes, start, end)
+    const to = out.room(end - start)
+    const written = scrambled(at, at + end - start, to, unicode ? 1 : 0, original.hash.key)
+    if (written !== 0) return out.wrote(written)
+  }
   readEnds(original, bytes, start, end)
   const from = out.length
   for (let i = 0; i < DRAWS; i++) {

@@ -1,5 +1,10 @@
 import { describe, expect, test } from '@jest/globals'
-import { openIdentity, type IdentityKind } from '../../../src/mask/masks/identity.ts'
+import {
+  openIdentity,
+  type IdentityKind,
+  type PhoneNumbering,
+} from '../../../src/mask/masks/identity.ts'
+import { seeded } from '../copy/wire.ts'
 
 function canonical(kind: IdentityKind, value: string | Uint8Array): string {
   const identity = openIdentity(kind)
@@ -94,6 +99,41 @@ describe('telephone numbers', () => {
     expect(canonical(germany, '030 123456')).toBe('4930123456')
     expect(canonical(germany, '+49 (0) 30 123456')).toBe('4930123456')
   })
+})
+
+/** What PhoneIdentity says of itself, one character after the other. */
+function dialled(written: string, { country, trunk, nationalDigits }: PhoneNumbering): string {
+  const digits = written.replaceAll(/\D/g, '')
+  const withCode = (national: string) =>
+    country + (national.startsWith(trunk) ? national.slice(trunk.length) : national)
+  const abroad = (number: string) =>
+    number.startsWith(country) ? withCode(number.slice(country.length)) : number
+  if (/^[^\d]*\+/.test(written)) return abroad(digits)
+  if (digits.length > 2 && digits.startsWith('00')) return abroad(digits.slice(2))
+  return digits.length > nationalDigits && digits.startsWith(country)
+    ? abroad(digits)
+    : withCode(digits)
+}
+
+test.each([
+  { country: '36', trunk: '06', nationalDigits: 9 },
+  { country: '49', trunk: '0', nationalDigits: 11 },
+  { country: '1', trunk: '', nationalDigits: 10 },
+  { country: '', trunk: '', nationalDigits: 15 },
+  { country: '998', trunk: '8', nationalDigits: 3 },
+])('numbers at random, of $country', (numbering) => {
+  const random = seeded(5)
+  const pieces = ['0', '6', '3', '4', '9', '1', '8', '00', '36', '+', ' ', '-', '(0)', '06', '49']
+  for (let i = 0; i < 20_000; i++) {
+    const written = Array.from({ length: random(9) }, () => pieces[random(pieces.length)]).join('')
+    if (!/\d/.test(written)) continue
+    expect([written, canonical(numbering, written)]).toEqual([written, dialled(written, numbering)])
+  }
+})
+
+test('a number of many digits is one', () => {
+  const numbering = { country: '36', trunk: '06', nationalDigits: 9 }
+  expect(canonical(numbering, `+1 ${'2 '.repeat(2000)}`)).toBe(`1${'2'.repeat(2000)}`)
 })
 
 test('codes are equal but for spaces and case', () => {

@@ -1,3 +1,4 @@
+import { WINDOW } from '../../../src/mask/kernel.ts'
 import { describe, expect, test } from '@jest/globals'
 import { randomBytes } from 'node:crypto'
 import { isUtf8 } from 'node:buffer'
@@ -135,6 +136,40 @@ describe('JSON', () => {
       expect(mask.split('e')[1]).toBe(value.split('e')[1])
     }
   })
+
+  test('values are masked alike wherever they lie in a document of more than one window', async () => {
+    const { of } = await open('text.scramble', { type: 'json' })
+    const values = `"k" : ["Kovács \\u00c1rpád 12", "", "漢字 a\\"b", -12.50e7, {"név 7":"Őri"} ,0 , "7"]`
+    const expected = of(`{${values}}`)!
+    expect(expected).not.toContain('Kovács')
+    for (let before = WINDOW - Buffer.byteLength(values) - 10; before <= WINDOW; before++) {
+      const filler = `{"-": "${'-'.repeat(before - 8)}",`
+      expect(of(`${filler}${values}}`)).toBe(`${filler}${expected.slice(1)}`)
+    }
+  })
+
+  test('a string and a number of more than a window', async () => {
+    const { of } = await open('text.scramble', { type: 'json' })
+    const text = await open('text.scramble')
+    const long = 'Kovács é '.repeat(WINDOW / 6)
+    const digits = '7'.repeat(WINDOW + 9)
+    const [string, number, last] = JSON.parse(
+      of(`["${long}", ${digits}, "Anna B."]`)!.replace(/\d{30,}/, '"$&"'),
+    ) as string[]
+    expect(string).toBe(text.of(long))
+    expect(number).toMatch(/^[1-9]\d+$/)
+    expect(number).toHaveLength(digits.length)
+    expect(new Set(number).size).toBe(10)
+    expect(last).toBe(text.of('Anna B.'))
+  })
+
+  test.each(['"', '"a', '{"a":"b', '"a\\', '["\\u00', '-', '{"a" ', '[1,2', '"""', '}{][:,'])(
+    'what is no JSON is masked without harm: %s',
+    async (broken) => {
+      const { of } = await open('text.scramble', { type: 'json' })
+      expect(of(broken)!.replace(/[a-z\d]/g, '')).toBe(broken.replace(/[a-z\d]/g, ''))
+    },
+  )
 
   test('equal values are equal in all documents, and as in a text column', async () => {
     const { of } = await open('text.scramble', { type: 'json' })
