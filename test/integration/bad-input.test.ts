@@ -139,7 +139,10 @@ beforeAll(async () => {
   await make(
     'source',
     'twins',
-    `CREATE TABLE thing (mail text UNIQUE); INSERT INTO thing VALUES ('Kis.Anna@kis.hu'), ('kis.anna@KIS.hu')`,
+    `CREATE EXTENSION citext;
+     CREATE TABLE thing (mail text UNIQUE); INSERT INTO thing VALUES ('Kis.Anna@kis.hu'), ('kis.anna@KIS.hu');
+     CREATE TABLE spaced (mail citext UNIQUE); INSERT INTO spaced VALUES ('a@kis.hu'), ('B@kis.hu'), ('b@kis.hu ');
+     CREATE TABLE dialled (phone citext UNIQUE); INSERT INTO dialled VALUES ('+36 20 123 4567'), ('+36201234567')`,
   )
   await make(
     'source',
@@ -319,9 +322,28 @@ const BAD_RULES: Bad[] = [
   {
     name: 'mails that differ in nothing but case',
     source: ['source', 'twins'],
-    rules: 'version: 1\ntables:\n  thing:\n    mail: internet.email\n',
+    rules:
+      'version: 1\ntables:\n  spaced: keep\n  dialled: keep\n  thing:\n    mail: internet.email\n',
     code: 16,
     message: /public\.thing\.mail: 1 groups? of values differ/,
+    hint: /normalize: false/,
+  },
+  {
+    name: 'mails of citext that differ in nothing but spaces',
+    source: ['source', 'twins'],
+    rules:
+      'version: 1\ntables:\n  thing: keep\n  dialled: keep\n  spaced:\n    mail: internet.email\n',
+    code: 16,
+    message: /public\.spaced\.mail: 1 groups? of values differ/,
+    hint: /normalize: false/,
+  },
+  {
+    name: 'numbers of citext that differ in nothing but punctuation',
+    source: ['source', 'twins'],
+    rules:
+      'version: 1\ntables:\n  thing: keep\n  spaced: keep\n  dialled:\n    phone: phone.number\n',
+    code: 16,
+    message: /public\.dialled\.phone: 1 groups? of values differ/,
     hint: /normalize: false/,
   },
 ]
