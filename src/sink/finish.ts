@@ -4,6 +4,7 @@ import type { Table } from '../postgres/catalog.ts'
 import { isRefusal, openClient, serverFailure, type Endpoint } from '../postgres/connect.ts'
 import { quoteQualified, showName, type QualifiedName } from '../postgres/identifiers.ts'
 import { setvalSql, type SequenceValue } from '../postgres/sequences.ts'
+import { checkSettings } from './foreign-key-check.ts'
 import {
   foreignKeys,
   indexGroups,
@@ -224,7 +225,11 @@ function foreignKeyTasks(request: FinishRequest, families: Families): LockingTas
     return {
       locks,
       after: families.of(locks),
-      run: () => sessions.use((client) => runStatement(client, statement, warn)),
+      run: () =>
+        sessions.use(async (client) => {
+          const settings = await checkSettings(client, statement)
+          await runStatement(client, { ...statement, sql: settings + statement.sql }, warn)
+        }),
     }
   })
 }

@@ -45,6 +45,8 @@ export interface StructureStatement {
 }
 
 export interface ForeignKey {
+  /** The columns that refer. */
+  columns: readonly string[]
   /** The table referred to. */
   refers: QualifiedName
   /** The server would look at the rows: neither NOT VALID nor NOT ENFORCED. */
@@ -183,6 +185,9 @@ class Planner {
     const refers = nameOf(constraint?.pktable)
     if (phase === 'foreign-key' && table && refers) {
       planned.foreignKey = {
+        columns: (constraint?.fk_attrs ?? []).flatMap((name) =>
+          'String' in name ? [name.String.sval ?? ''] : [],
+        ),
         refers,
         checked: !constraint?.skip_validation && constraint?.is_enforced === true,
         partitioned: this.#partitioned.has(keyOf(table)),
