@@ -103,8 +103,8 @@ export interface FinishRequest {
 }
 
 /**
- * Indexes, keys, foreign keys and statistics, as much side by side as their locks and needs allow, the
- * largest tables first; then what hangs on them.
+ * Indexes, keys, views, foreign keys and statistics, as much side by side as their locks and needs allow, what takes
+ * longest first; then what hangs on them.
  */
 export async function buildConstraints(request: FinishRequest): Promise<void> {
   const { plan, sessions, jobs, warn } = request
@@ -113,9 +113,9 @@ export async function buildConstraints(request: FinishRequest): Promise<void> {
     [
       ...families.indexTasks,
       families.attachTask,
+      viewsTask(request, families),
       ...foreignKeyTasks(request, families),
       ...analyzeTasks(request, families),
-      viewsTask(request, families),
     ],
     jobs,
   )
@@ -174,6 +174,8 @@ class Families {
   readonly #roots = new Map<string, string>()
   readonly #partitioned = new Set<string>()
   readonly #members = new Map<string, LockingTask[]>()
+  /** Bytes of each table's partitions; of the table itself where it has none. */
+  readonly #leaves = new Map<string, number[]>()
 
   constructor({ plan, tables, sessions, warn }: FinishRequest) {
     const bytes = new Map<string, number>()
@@ -181,6 +183,7 @@ class Families {
       bytes.set(keyOf(table), table.bytes)
       this.#roots.set(keyOf(table), keyOf(root))
       if (table.kind === 'partitioned') this.#partitioned.add(keyOf(root))
+      else this.#leaves.set(keyOf(root), [...(this.#leaves.get(keyOf(root)) ?? []), table.bytes])
     }
     const size = ({ table }: { table: QualifiedName }) => bytes.get(keyOf(table)) ?? 0
     const task = (statements: StructureStatement[], after: LockingTask[]): LockingTask => ({
@@ -210,6 +213,15 @@ class Families {
     return this.#roots.get(key) ?? key
   }
 
+  /** Bytes that a foreign key's check goes through: all keys for each partition that refers to them. */
+  workOf({ table, foreignKey }: StructureStatement): number {
+    if (!table || !foreignKey?.checked) return 0
+    const parts = this.#leaves.get(keyOf(table)) ?? []
+    const keys = this.#leaves.get(keyOf(foreignKey.refers)) ?? []
+    const sum = (sizes: readonly number[]) => sizes.reduce((total, size) => total + size, 0)
+    return sum(parts) + parts.length * sum(keys)
+  }
+
   /** What has to be done before anything is done with these tables as a whole. */
   of(roots: readonly string[]): LockingTask[] {
     const tasks = roots.flatMap((root) => this.#members.get(root) ?? [])
@@ -220,7 +232,10 @@ class Families {
 function foreignKeyTasks(request: FinishRequest, families: Families): LockingTask[] {
   const { plan, tables, sessions, targetMajor, warn } = request
   const incomplete = tables.filter(({ complete }) => !complete).map(({ table }) => table)
-  return foreignKeys(plan, { incomplete, targetMajor }, warn).map((statement) => {
+  const statements = foreignKeys(plan, { incomplete, targetMajor }, warn)
+  const work = new Map(statements.map((statement) => [statement, families.workOf(statement)]))
+  statements.sort((a, b) => work.get(b)! - work.get(a)!)
+  return statements.map((statement) => {
     const locks = statement.foreignKey?.locks ?? []
     return {
       locks,
