@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { Failure } from '../errors.ts'
 import { CAPITAL, classOf, DIGIT, KEPT } from './characters.ts'
 import { KERNEL_MODULE } from './kernel-module.ts'
@@ -88,6 +89,7 @@ export const WINDOW = 64 * 1024
 // As kernel.wat has them.
 export const TEXT_STEPS = 0
 export const AFTER_BYTE = 0x1400
+export const OWN_FORMS = 0x2c80
 const LETTERS = 0x1600
 const CAPITALS = 0x1700
 const POSITIONS = 0x1800
@@ -151,8 +153,8 @@ export function allocate(count: number): number {
   return at
 }
 
-/** Addresses of what is kept, by size. */
-const kept = new Map<number, number[]>()
+/** Addresses of what is kept, by digest. */
+const kept = new Map<string, number>()
 
 /**
  * The address of bytes that are these, for ever: of equal ones, of which every job brings its own, the same.
@@ -160,12 +162,12 @@ const kept = new Map<number, number[]>()
  * @throws Failure `refused` where the memory is full
  */
 export function keep(bytes: Uint8Array): number {
-  const sameSize = kept.get(bytes.length) ?? []
-  const known = sameSize.find((at) => heap.subarray(at, at + bytes.length).equals(bytes))
+  const digest = createHash('sha256').update(bytes).digest('base64')
+  const known = kept.get(digest)
   if (known !== undefined) return known
   const at = allocate(bytes.length)
   heap.set(bytes, at)
-  kept.set(bytes.length, [...sameSize, at])
+  kept.set(digest, at)
   return at
 }
 

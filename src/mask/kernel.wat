@@ -26,6 +26,8 @@
   ;;   0x2400  AES: what a byte adds to a column, 256 words
   ;;   0x2800  AES: the S-box
   ;;   0x2c00  both ends of a long text
+  ;;   0x2c80  letters of two bytes that are their own canonical form: a bit for each last byte, a double word for each first
+  ;;           one of C3, C4, C5
   ;;   0x4000  the canonical form of an original, up to 4096 bytes; 0x5010: that of a candidate
 
   ;; random bytes in wait: from, to
@@ -119,6 +121,7 @@
   ;; Unicode's own rules.
   (func $canonical (export "canonical") (param $start i32) (param $end i32) (param $to i32) (result i32)
     (local $v v128) (local $n i32) (local $special i32) (local $byte i32) (local $step i32) (local $after i32)
+    (local $spaces i32) (local $own i32)
     ;; white space at the ends
     (block $trimmed
       (loop $trim
@@ -135,15 +138,42 @@
     (block $done
       (loop $next
         (br_if $done (i32.ge_u (local.get $start) (local.get $end)))
-        ;; ASCII other than white space, up to sixteen at once; not behind a lead byte
+        ;; Up to sixteen bytes that are their own form, or a capital's small letter: ASCII but for white space other than single
+        ;; spaces, and small letters of two bytes. Not behind a lead byte.
         (if (i32.le_u (local.get $after) (i32.const 0x100))
           (then
             (local.set $v (v128.load (local.get $start)))
-            (local.set $special
-              (i8x16.bitmask (i8x16.lt_s (local.get $v) (v128.const i8x16 33 33 33 33 33 33 33 33 33 33 33 33 33 33 33 33))))
             (local.set $n (i32.sub (local.get $end) (local.get $start)))
             (if (i32.gt_u (local.get $n) (i32.const 16)) (then (local.set $n (i32.const 16))))
-            (local.set $special (i32.ctz (i32.or (local.get $special) (i32.shl (i32.const 1) (local.get $n)))))
+            (local.set $spaces
+              (i8x16.bitmask (i8x16.eq (local.get $v) (v128.const i8x16 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32))))
+            (local.set $special
+              (i32.or
+                (i32.or
+                  (i32.shl (i32.const 1) (local.get $n))
+                  (i8x16.bitmask
+                    (i8x16.lt_s (local.get $v) (v128.const i8x16 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32))))
+                (i32.and (local.get $spaces)
+                  (i32.or (i32.shl (local.get $spaces) (i32.const 1)) (i32.shr_u (local.get $after) (i32.const 8))))))
+            (loop $letter
+              (local.set $own (i32.ctz (local.get $special)))
+              (local.set $byte (i32.load8_u (i32.add (local.get $start) (local.get $own))))
+              (if (i32.and
+                  (i32.lt_u (i32.sub (local.get $byte) (i32.const 0xc3)) (i32.const 3))
+                  (i32.lt_u (i32.add (local.get $own) (i32.const 1)) (local.get $n)))
+                (then
+                  (local.set $step (i32.load8_u offset=1 (i32.add (local.get $start) (local.get $own))))
+                  (if (i32.and
+                      (i32.eq (i32.and (local.get $step) (i32.const 0xc0)) (i32.const 0x80))
+                      (i32.wrap_i64
+                        (i64.shr_u
+                          (i64.load offset=0x2c68 (i32.shl (i32.and (local.get $byte) (i32.const 7)) (i32.const 3)))
+                          (i64.extend_i32_u (local.get $step)))))
+                    (then
+                      (local.set $special
+                        (i32.and (local.get $special)
+                          (i32.xor (i32.shl (i32.const 3) (local.get $own)) (i32.const -1))))
+                      (br $letter))))))
             (v128.store (local.get $to)
               (v128.or (local.get $v)
                 (v128.and
@@ -152,12 +182,16 @@
                       (v128.const i8x16 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65 65))
                     (v128.const i8x16 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26 26))
                   (v128.const i8x16 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32 32))))
-            (if (local.get $special)
+            (if (local.get $own)
               (then
-                (local.set $to (i32.add (local.get $to) (local.get $special)))
-                (local.set $start (i32.add (local.get $start) (local.get $special)))
-                (local.set $after (i32.const 0))
-                (br_if $next (i32.eq (local.get $special) (local.get $n)))))))
+                (local.set $to (i32.add (local.get $to) (local.get $own)))
+                (local.set $start (i32.add (local.get $start) (local.get $own)))
+                (local.set $after
+                  (i32.shl
+                    (i32.and (i32.const 1)
+                      (i32.shr_u (local.get $spaces) (i32.sub (local.get $own) (i32.const 1))))
+                    (i32.const 8)))
+                (br_if $next (i32.eq (local.get $own) (local.get $n)))))))
         ;; any other byte
         (local.set $byte (i32.load8_u (local.get $start)))
         (local.set $step

@@ -1,5 +1,13 @@
 import { isUtf8 } from 'node:buffer'
-import { AFTER_BYTE, bring, canonical, heap, LONGEST_CANONICAL, TEXT_STEPS } from '../kernel.ts'
+import {
+  AFTER_BYTE,
+  bring,
+  canonical,
+  heap,
+  LONGEST_CANONICAL,
+  OWN_FORMS,
+  TEXT_STEPS,
+} from '../kernel.ts'
 import type { Identity } from './identity.ts'
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -47,10 +55,15 @@ for (const after of [WHOLE, SPACE]) {
   }
   for (let lead = FIRST_LEAD; lead <= LAST_LEAD; lead++) STEPS[after | lead] = 0
 }
+/** Letters that are their own form, which take no step. */
+const OWN = new BigUint64Array(heap.buffer, OWN_FORMS, LAST_LEAD - FIRST_LEAD + 1)
+
 for (let codePoint = 0xc0; codePoint <= 0x17f; codePoint++) {
-  const lower = Buffer.from(String.fromCodePoint(codePoint).toLowerCase(), 'utf8')
+  const char = String.fromCodePoint(codePoint)
+  const lower = Buffer.from(char.toLowerCase(), 'utf8')
   const [first = 0, second = 0] = lower
   if (lower.length !== 2 || first < FIRST_LEAD || first > LAST_LEAD) continue
+  if (lower.toString() === char) OWN[first - FIRST_LEAD]! |= 1n << BigInt(second & 0x3f)
   STEPS[AFTER[0xc0 | (codePoint >> 6)]! | 0x80 | (codePoint & 0x3f)] =
     first | (second << 8) | (2 << 16)
 }
