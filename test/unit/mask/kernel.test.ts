@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import { classOf, KEPT } from '../../../src/mask/characters.ts'
-import { keepDictionary } from '../../../src/mask/dictionary.ts'
+import { buildDictionary, keepDictionary } from '../../../src/mask/dictionary.ts'
 import { allocate, copy, heap, SLACK, WINDOW } from '../../../src/mask/kernel.ts'
 import { KeyedHash, Stream } from '../../../src/mask/keyed.ts'
-import { openIdentity } from '../../../src/mask/masks/identity.ts'
+import { openCompose } from '../../../src/mask/masks/compose.ts'
+import { openIdentity, Original } from '../../../src/mask/masks/identity.ts'
 import { CHANGED, DRAWN, scrambleText } from '../../../src/mask/masks/scramble-text.ts'
 import { Output } from '../../../src/mask/mask.ts'
 import { seeded } from '../copy/wire.ts'
-import { testKey } from './masking.ts'
+import { NO_ROW, testKey } from './masking.ts'
 
 /** `bytes` in the kernel's memory, with other bytes behind it. */
 function placed(bytes: Buffer): number {
@@ -149,6 +150,42 @@ describe('scramble', () => {
     expect(dids.every(([same, told]) => same === told)).toBe(true)
     expect(dids.some(([same]) => same)).toBe(true)
   })
+})
+
+test('a value is drawn again only where its canonical form is that of the original', async () => {
+  const entries = Array.from({ length: 60 }, (_, i) => `A${'béÉ x'[i % 5]}${i % 12}d`)
+  const dictionaries = { name: buildDictionary(entries) }
+  const params = { identity: 'text', parts: [{ pick: 'name' }] }
+  const mask = await openCompose(
+    {
+      kind: 'compose',
+      key: testKey(),
+      params,
+      dictionaries: { name: keepDictionary(dictionaries.name) },
+      reads: [],
+      injective: false,
+      normalizes: true,
+    },
+    'text',
+    'text',
+  )
+  const original = new Original(testKey(), 'text')
+  let again = 0
+  for (let i = 0; i < 2000; i++) {
+    const text = i % 2 ? `a${String.fromCharCode(97 + (i % 26))}${i % 10}d` : ` ${entries[i % 60]} `
+    const bytes = Buffer.from(i % 3 ? text : text.toUpperCase())
+    original.read(bytes, 0, bytes.length)
+    const canonical = (value: string) => value.trim().toLowerCase()
+    let expected = entries[original.stream.below(entries.length)]!
+    while (canonical(expected) === canonical(bytes.toString())) {
+      expected = entries[original.stream.below(entries.length)]!
+      again++
+    }
+    const out = new Output(8)
+    mask(bytes, 0, bytes.length, out, NO_ROW)
+    expect(out.bytes.toString('utf8', 0, out.length)).toBe(expected)
+  }
+  expect(again).toBeGreaterThan(20)
 })
 
 describe('Output', () => {

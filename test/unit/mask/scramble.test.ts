@@ -88,6 +88,20 @@ describe('text', () => {
   })
 })
 
+test('of a long text 48 bytes at its start and 16 at its end decide, in whole characters', async () => {
+  const { of } = await open('text.scramble')
+  const like = (at: number, text: string) =>
+    of('a'.repeat(at) + text + 'z'.repeat(80 - at - Buffer.byteLength(text)))!
+  const same = like(56, 'a')
+  expect([48, 55, 63].map((at) => like(at, 'b'))).toEqual([same, same, same])
+  expect([47, 65].map((at) => like(at, 'b') === same)).toEqual([false, false])
+  // A letter of two bytes over either border counts as outside.
+  const [head, tail] = [like(47, 'é'), like(63, 'é')]
+  expect(head).toBe(like(47, 'ő'))
+  expect(tail).toBe(like(63, 'ő'))
+  expect(new Set([head, tail, like(46, 'é'), like(64, 'é')]).size).toBe(4)
+})
+
 describe('JSON', () => {
   const document = `{"név": "Kovács \\u00c1rp\\u00e1d \\n\\"x\\"", "a":[1, -20.50e+3,0 , null,true,false,""],
     "a" : 12345678901234567890.0010, "mély": {"k\\"1": {"üres": {}, "t": []}}, "e":1E-7}`
@@ -139,7 +153,8 @@ describe('JSON', () => {
 
   test('values are masked alike wherever they lie in a document of more than one window', async () => {
     const { of } = await open('text.scramble', { type: 'json' })
-    const values = `"k" : ["Kovács \\u00c1rpád 12", "", "漢字 a\\"b", -12.50e7, {"név 7":"Őri"} ,0 , "7"]`
+    // What has no escapes comes first: behind one, another window begins.
+    const values = `"k" : [-12.50e7, {"név 7" :"Őri"} ,0 , "Anna 7", "", "Kovács \\u00c1rpád 12", "漢字 a\\"b", 1]`
     const expected = of(`{${values}}`)!
     expect(expected).not.toContain('Kovács')
     for (let before = WINDOW - Buffer.byteLength(values) - 10; before <= WINDOW; before++) {
