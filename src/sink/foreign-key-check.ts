@@ -1,4 +1,5 @@
 import type pg from 'pg'
+import { serverFailure } from '../postgres/connect.ts'
 import { quoteQualified } from '../postgres/identifiers.ts'
 import type { StructureStatement } from './structure-plan.ts'
 
@@ -18,7 +19,7 @@ const FACTS = `
                 FROM unnest((i.indkey::int2[])[0:cardinality($3::text[]) - 1]) k
                 JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k) = $3) AS indexed
   FROM pg_catalog.pg_class "from", pg_catalog.pg_class refers
-  WHERE "from".oid = $1::pg_catalog.regclass AND refers.oid = $2::pg_catalog.regclass`
+  WHERE "from".oid = pg_catalog.to_regclass($1) AND refers.oid = pg_catalog.to_regclass($2)`
 
 /**
  * Settings under which the server checks a foreign key over the rows that are there, as SQL to put before the statement.
@@ -26,17 +27,23 @@ const FACTS = `
  * It looks for rows without a key in one join of both tables, and would hash the keys, as if that cost the same for a million
  * as for a thousand. Both sides were just sorted, for their indexes: to go along these takes a third to a half of the time,
  * and no memory. Only the way changes, never what is checked.
+ *
+ * @throws Failure `sink`
  */
 export async function checkSettings(
   client: pg.Client,
-  { foreignKey, table }: StructureStatement,
+  { foreignKey, table, what }: StructureStatement,
 ): Promise<string> {
   if (!foreignKey?.checked || !table) return ''
-  const { rows } = await client.query<{ keys: number; rows: number; indexed: boolean }>(FACTS, [
-    quoteQualified(table),
-    quoteQualified(foreignKey.refers),
-    foreignKey.columns.toSorted(),
-  ])
+  const tables = [quoteQualified(table), quoteQualified(foreignKey.refers)]
+  const { rows } = await client
+    .query<{ keys: number; rows: number; indexed: boolean }>(FACTS, [
+      ...tables,
+      foreignKey.columns.toSorted(),
+    ])
+    .catch((error: unknown) => {
+      throw serverFailure('sink', `create ${what}`, error)
+    })
   const [facts] = rows
   if (!facts || facts.keys < HASHED) return ''
   if (facts.indexed && facts.rows >= 0 && facts.rows * FEWER <= facts.keys) {

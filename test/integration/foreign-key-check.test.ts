@@ -82,10 +82,19 @@ describe.each([14, 18] as const)('PostgreSQL %i', (major) => {
       'parts FOREIGN KEY (parent) REFERENCES public.parent(id);',
       BOTH_OFF,
     ],
+    ['a table that is not there', 'gone FOREIGN KEY (parent) REFERENCES public.parent(id);', ''],
     ['not checked', 'indexed FOREIGN KEY (parent) REFERENCES public.parent(id) NOT VALID;', ''],
   ])('%s', async (_, sql, expected) => {
     const statement = await foreignKey(sql)
     expect(await checkSettings(client, statement)).toBe(expected)
+  })
+
+  test('a connection that is gone is the target’s failure', async () => {
+    const statement = await foreignKey('plain FOREIGN KEY (parent) REFERENCES public.parent(id);')
+    const lost = new pg.Client(server.url)
+    await lost.connect()
+    await lost.end()
+    await expect(checkSettings(lost, statement)).rejects.toMatchObject({ kind: 'sink' })
   })
 
   test('a row without its key is found, and settings are as before', async () => {

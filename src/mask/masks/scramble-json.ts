@@ -1,6 +1,6 @@
 import type { Mask, Output } from '../mask.ts'
 import type { Stream } from '../keyed.ts'
-import { bring, json, STOPPED, WINDOW, words } from '../kernel.ts'
+import { bring, json, STOPPED, words } from '../kernel.ts'
 import type { Original } from './identity.ts'
 import { CAPITAL, classOf, DIGIT, pick, SMALL } from '../characters.ts'
 import { CHANGED, DRAWN, readEnds, scrambleText } from './scramble-text.ts'
@@ -14,6 +14,9 @@ const NINE = 0x39
 const SMALL_U = 0x75
 const JSONB_VERSION_BYTES = 1
 const DRAWS = 16
+
+/** Bytes of a document that the kernel is given at once; some of them again behind each value that it leaves. */
+const PIECE = 4096
 
 /** Past the closing quote of the string whose opening quote is at `at`. */
 function stringEnd(bytes: Uint8Array, at: number, end: number): number {
@@ -115,8 +118,8 @@ function scrambleNumber(
  * Scrambles the strings and numbers of a JSON text; keys, structure, white space, booleans and null
  * stay. Each value is seeded by itself, so equal values are equal in all documents.
  *
- * The kernel goes through it, and stops before a value that it leaves to be done here: one with escapes, of more than a
- * window, or of letters that take Unicode's own rules.
+ * The kernel goes through it, and stops before a value that it leaves to be done here: one with escapes, that goes on
+ * behind a piece, or of letters that take Unicode's own rules.
  */
 export function openScrambledJson(original: Original, unicode: boolean, versioned: boolean): Mask {
   const { stream } = original
@@ -153,7 +156,7 @@ export function openScrambledJson(original: Original, unicode: boolean, versione
     const first = versioned ? start + JSONB_VERSION_BYTES : start
     out.append(bytes, start, first)
     for (let at = first; at < end;) {
-      const stop = Math.min(at + WINDOW, end)
+      const stop = Math.min(at + PIECE, end)
       const from = bring(bytes, at, stop)
       const to = out.room(stop - at)
       const last = stop === end ? 1 : 0
