@@ -206,6 +206,12 @@ async function main(): Promise<void> {
     size: () => ({ columns: process.stderr.columns || 80, rows: process.stderr.rows || 24 }),
     signals: process,
   })
+  // What is done is done: a signal now must not make it look stopped. A second one ends what hangs.
+  for (const name of Object.keys(SIGNALS)) {
+    process.once(name, () => process.once(name, () => process.exit()))
+  }
+  // Taking itself apart, node would for some milliseconds leave signals to the system again.
+  process.once('beforeExit', () => process.exit())
   watchForHang()
 }
 

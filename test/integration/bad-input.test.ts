@@ -843,3 +843,31 @@ describe('a reader of the output that goes away', () => {
     await query(['target', 'postgres'], 'DROP DATABASE unread')
   })
 })
+
+describe('a signal after the end', () => {
+  /** Something that keeps the process for a while once all is done. */
+  const HELD = '--import=data:text/javascript,setTimeout(()=>{},4000)'
+
+  async function endedBy(signal: NodeJS.Signals, times: number) {
+    const child = spawn(process.execPath, [CLI, 'masks'], {
+      env: { PATH: process.env['PATH'], XDG_STATE_HOME: STATE_HOME, NODE_OPTIONS: HELD },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const ended = new Promise((resolve) => child.once('close', (code, by) => resolve({ code, by })))
+    await new Promise((resolve) => child.stdout.once('data', resolve))
+    const began = performance.now()
+    for (let i = 0; i < times; i++) {
+      await sleep(500)
+      child.kill(signal)
+    }
+    return { result: await ended, waited: performance.now() - began > 2_000 }
+  }
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s does not make it look stopped', async (signal) => {
+    expect(await endedBy(signal, 1)).toEqual({ result: { code: 0, by: null }, waited: true })
+  })
+
+  test('a second one ends what hangs', async () => {
+    expect(await endedBy('SIGINT', 2)).toEqual({ result: { code: 0, by: null }, waited: false })
+  })
+})
