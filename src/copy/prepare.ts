@@ -53,14 +53,15 @@ export async function prepareSource(
       proven.catch(() => {})
     }
     const plans = await planTables(catalog, facts.encoding, options, {
-      onCensus: (copied) => prove(() => checkReadable(snapshot, copied)),
+      onCensus: (copied) => {
+        prove(() => checkReadable(snapshot, copied))
+        if (options.rules.largeObjects !== 'keep') return
+        prove(() =>
+          checkLargeObjects(client, facts.database, 'write large_objects: omit in the rule file'),
+        )
+      },
       onPrepared: (plan) => prove(() => provePlan(client, plan)),
     })
-    if (options.rules.largeObjects === 'keep') {
-      prove(() =>
-        checkLargeObjects(client, facts.database, 'write large_objects: omit in the rule file'),
-      )
-    }
     await proven
     warnAboutSource(catalog, emit)
     return { source, snapshot, catalog, plans }

@@ -233,9 +233,8 @@ function foreignKeyTasks(request: FinishRequest, families: Families): LockingTas
   const { plan, tables, sessions, targetMajor, warn } = request
   const incomplete = tables.filter(({ complete }) => !complete).map(({ table }) => table)
   const statements = foreignKeys(plan, { incomplete, targetMajor }, warn)
-  const work = new Map(statements.map((statement) => [statement, families.workOf(statement)]))
-  statements.sort((a, b) => work.get(b)! - work.get(a)!)
-  return statements.map((statement) => {
+  const longestFirst = statements.toSorted((a, b) => families.workOf(b) - families.workOf(a))
+  return longestFirst.map((statement) => {
     const locks = statement.foreignKey?.locks ?? []
     return {
       locks,

@@ -74,7 +74,7 @@ function keepNumbering({ country, trunk, nationalDigits }: PhoneNumbering): numb
  * Equal as numbers to dial: the digits in international form, without punctuation. `00` and the trunk
  * prefix become the country code; a number without either counts as national unless it begins with
  * the country code and is too long for a national one. Where letters occur (an extension, a note) the
- * value counts as text.
+ * value counts as text; so does one of more than 4064 bytes.
  */
 export class PhoneIdentity implements Identity {
   bytes: Uint8Array = heap
